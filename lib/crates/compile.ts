@@ -11,7 +11,7 @@ import type { ProjectRequest } from './plan/plan.ts';
 import type { Project } from './project.ts';
 import { openBuildMemory } from './run/remembered-build.ts';
 import type { BuildAnswer } from './run/remembered-build.ts';
-import { isNightly, listToolchains, rustupSettings } from './toolchain/toolchain.ts';
+import { listToolchains, rustupSettings } from './toolchain/toolchain.ts';
 import type { Toolchain } from './toolchain/toolchain.ts';
 import { chooseToolchain, withSource } from './toolchain/choice.ts';
 
@@ -104,7 +104,7 @@ async function chooseToolchains(
     };
     const choice = await chooseToolchain(request, context);
     // A stable cargo ignores [unstable].
-    const configured = !needsRustSrc && isNightly(choice.toolchain) && configuresBuildStd(project, hostEnv);
+    const configured = !needsRustSrc && choice.toolchain.unstableCargo && configuresBuildStd(project, hostEnv);
     const { toolchain, rustSrc, why } = configured ? await withSource(choice, request, context) : choice;
     if (rustSrc) reasons.set(why, [...(reasons.get(why) ?? []), project.name]);
     requests.push({ cargo: { toolchain, hostEnv, cache: options.cache }, project: withRustcVariable(project, toolchain), rustSrc });

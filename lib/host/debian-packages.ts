@@ -1,4 +1,4 @@
-// What apt-get prints about packages, and the scripts that start programs by a dynamic linker of their own. Only computes.
+// What apt-get prints about packages, and the script that starts a program by a dynamic linker of its own. Only computes.
 import { cannot } from '../core/errors.ts';
 
 /** A package that apt would download. */
@@ -55,8 +55,8 @@ export function installedPackage(name: string): string {
 
 /**
  * A script that starts `program` by a dynamic linker and with libraries of its own, wherever the whole is moved. `up`: from the script's folder to the
- * root. `own`: from there to the folder with the program, the linker `loader` and the libraries. Links to the script may be anywhere. The program gets
- * the script's path as its own: cargo passes that on in CARGO.
+ * root. `own`: from there to the folder with the program, the linker `loader` and the libraries. Links to the script may be anywhere. For what needs no
+ * more of its environment than a shell passes on; compilers do (launcher.ts).
  */
 export function programScript(program: string, up: string, own: string, loader: string): string {
   return `#!/bin/sh

@@ -11,14 +11,15 @@ import { formatBytes, plural } from '../core/sizes.ts';
 import { tool } from '../core/tools.ts';
 import { privateLibraries } from '../crates/toolchain/identity.ts';
 import { libraryIn } from '../crates/toolchain/rust-src.ts';
-import { keptToolchainsFolder, toolchainAt } from '../crates/toolchain/toolchain.ts';
+import { compareReleases, keptToolchainsFolder, toolchainAt } from '../crates/toolchain/toolchain.ts';
 import type { Toolchain } from '../crates/toolchain/toolchain.ts';
 import { aptRoot, hostMirror } from '../sources/debian/apt-root.ts';
 import type { AptHost } from '../sources/debian/apt-root.ts';
 import type { DebianMirror } from '../sources/debian/debian-mirror.ts';
 import { complaintOf } from './complaint.ts';
-import { linkersPackage, newestVersioned, programScript, versionOf } from './debian-packages.ts';
-import { filesOfLibraries, foundIn, gatherLibraries, packagesFor, unpackPackages, writeProgram } from './private-packages.ts';
+import { linkersPackage, newestVersioned, versionOf } from './debian-packages.ts';
+import { writeLauncher } from './launcher.ts';
+import { filesOfLibraries, foundIn, gatherLibraries, packagesFor, unpackPackages } from './private-packages.ts';
 import { pathOf } from '../core/paths.ts';
 
 /** Where Debian's packages are looked for. Both have had a rust-src with its dependencies since 1.95. */
@@ -43,6 +44,8 @@ export async function debianToolchain(host: AptHost, context: Context): Promise<
   const path = pathOf(host.env);
   if (!(await findProgram('apt-get', path)) || !(await findProgram('apt-cache', path)))
     return 'this host has no apt to take rustc and cargo from';
+  if (!(await findProgram('cc', path)))
+    return 'packages of Rust are started by a program that needs the C compiler cc, which is not installed';
   const mirror = await hostMirror();
   const ways = mirror
     ? suites.map(
@@ -56,7 +59,7 @@ export async function debianToolchain(host: AptHost, context: Context): Promise<
     try {
       const offer = await way();
       if (typeof offer === 'string') return offer;
-      return await keep(offer, host, context);
+      return await keep(offer, { folder: keptToolchainsFolder(host.cacheDir), prefix: 'debian' }, host, context);
     } catch (error) {
       if (!(error instanceof Failure) || context.signal.aborted) throw error;
       refusals.push(complaintOf(error.detail ?? error.message));
@@ -79,8 +82,41 @@ async function ownOffer({ env }: AptHost, { signal }: Context): Promise<Offer | 
   return { from: 'the release of this host', names: [`rustc-${version}`, `cargo-${version}`, `rust-${version}-src`], env };
 }
 
-async function keep({ from, names, suite, env }: Offer, host: AptHost, context: Context): Promise<Toolchain> {
-  const folder = keptToolchainsFolder(host.cacheDir);
+/** Where a toolchain is kept: `folder` has one folder for each, named by `prefix` and the release of its rustc. */
+interface Place {
+  readonly folder: string;
+  readonly prefix: string;
+}
+
+/**
+ * Returns the toolchain of a release of Debian ("trixie"), for tests of the compiler. It is in `folder`, which no build looks into, and is downloaded
+ * if it is not there, or if the release has a newer one. Without an answer of the mirror the one in `folder` is returned. Throws a Failure (host).
+ */
+export async function releaseToolchain(suite: string, folder: string, host: AptHost, context: Context): Promise<Toolchain> {
+  const mirror = await hostMirror();
+  if (!mirror) throw cannot(`get the Rust of Debian ${suite}`, 'this host has no mirror of Debian', { blame: 'host' });
+  const offer = await offerOf(suite, undefined, mirror, host, context).catch((error: unknown) => {
+    if (!(error instanceof Failure) || context.signal.aborted) throw error;
+    return error;
+  });
+  if (!(offer instanceof Failure)) return await keep(offer, { folder, prefix: suite }, host, context);
+  const kept = await newestKept(suite, folder, host, context);
+  if (!kept) throw offer;
+  context.report({
+    kind: 'note',
+    text: `taking rustc ${kept.release} of ${suite} from ${folder}, because the mirror of Debian does not answer`,
+  });
+  return kept;
+}
+
+async function newestKept(suite: string, folder: string, host: AptHost, context: Context): Promise<Toolchain | undefined> {
+  const names = ((await absentAsUndefined(readdir(folder))) ?? []).filter((name) => name.startsWith(`${suite}-`));
+  const found = await Promise.all(names.map((name) => toolchainAt(join(folder, name), name, 'path', host, context)));
+  return found.filter((toolchain) => toolchain !== undefined).sort((a, b) => compareReleases(b.release, a.release))[0];
+}
+
+async function keep({ from, names, suite, env }: Offer, place: Place, host: AptHost, context: Context): Promise<Toolchain> {
+  const { folder, prefix } = place;
   await mkdir(folder, { recursive: true });
   await removeLeftovers(folder);
   const partial = await mkdtemp(join(folder, `${partialName}${process.pid}-`));
@@ -90,6 +126,9 @@ async function keep({ from, names, suite, env }: Offer, host: AptHost, context: 
     const linker = linkersPackage(await packagesFor(source, names, context));
     const all = linker === undefined ? names : [...names, linker];
     const files = await packagesFor(source, all, context);
+    const name = `${prefix}-${versionOf(files, names[0] ?? 'rustc')}`;
+    const present = await toolchainAt(join(folder, name), name, 'cache', host, context);
+    if (present) return present;
     const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
     context.report({
       kind: 'note',
@@ -100,8 +139,8 @@ async function keep({ from, names, suite, env }: Offer, host: AptHost, context: 
     const unpacked = join(partial, 'unpacked');
     await unpackPackages(source, files, all, unpacked, context);
     const sysroot = join(partial, 'sysroot');
-    await arrange(unpacked, sysroot);
-    return await publish(sysroot, join(folder, `debian-${await tried(sysroot, context)}`), host, context);
+    await arrange(unpacked, sysroot, host, context);
+    return await publish(sysroot, join(folder, `${prefix}-${await tried(sysroot, context)}`), host, context);
   } finally {
     await rm(partial, { recursive: true, force: true });
   }
@@ -130,7 +169,7 @@ function isRunning(pid: number): boolean {
  * Puts unpacked packages into the layout of rustup's toolchains. Libraries of its programs are in a folder of their own, because actions have
  * the sysroot's lib in LD_LIBRARY_PATH, where the host's programs must not find another C library.
  */
-async function arrange(unpacked: string, sysroot: string): Promise<void> {
+async function arrange(unpacked: string, sysroot: string, host: AptHost, context: Context): Promise<void> {
   const usr = join(unpacked, 'usr');
   const versioned = (await readdir(join(usr, 'lib'))).find((name) => /^rust-\d/.test(name)); // where Ubuntu has it
   const home = versioned === undefined ? usr : join(usr, 'lib', versioned);
@@ -156,9 +195,10 @@ async function arrange(unpacked: string, sysroot: string): Promise<void> {
   await rename(library, join(sysroot, 'lib/rustlib/src/rust/library'));
   for (const program of programs) {
     await rename(join(home, 'bin', program), join(own, program));
-    await writeProgram(join(sysroot, 'bin', program), programScript(program, '..', privateLibraries, loader));
+    await writeLauncher(join(sysroot, 'bin', program), { program, up: '..', own: privateLibraries, loader }, host, context);
   }
-  await writeProgram(join(rustlib, 'bin/rust-lld'), programScript('lld', '../../../..', privateLibraries, loader));
+  const launched = { program: 'lld', up: '../../../..', own: privateLibraries, loader };
+  await writeLauncher(join(rustlib, 'bin/rust-lld'), launched, host, context);
 }
 
 /** Starts each program once. Returns the release of rustc: "1.97.1". */

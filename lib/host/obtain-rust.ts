@@ -3,8 +3,8 @@
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import type { AptHost } from '../sources/debian/apt-root.ts';
-import { compareReleases, hasBareLinker, listToolchains } from '../crates/toolchain/toolchain.ts';
-import { chooseToolchain, leastRelease } from '../crates/toolchain/choice.ts';
+import { hasBareLinker, listToolchains } from '../crates/toolchain/toolchain.ts';
+import { chooseToolchain, isTooOld, leastRelease } from '../crates/toolchain/choice.ts';
 import type { Toolchain } from '../crates/toolchain/toolchain.ts';
 import { debianToolchain } from './debian-toolchain.ts';
 import { obtainRustSrc } from './rust-src-download.ts';
@@ -43,7 +43,7 @@ export async function obtainRust(host: AptHost, context: Context): Promise<void>
 function reasonOf(all: readonly Toolchain[]): string {
   if (all.length === 0) return 'no Rust is installed';
   const lack = (toolchain: Toolchain): string =>
-    compareReleases(toolchain.release, leastRelease) < 0
+    isTooOld(toolchain)
       ? `is older than ${leastRelease}`
       : hasBareLinker(toolchain)
         ? 'has no source of the standard library with its dependencies'
@@ -53,7 +53,7 @@ function reasonOf(all: readonly Toolchain[]): string {
 
 /** The toolchain that would be chosen, then the others that are new enough. */
 async function inOrder(all: readonly Toolchain[], host: AptHost, context: Context): Promise<readonly Toolchain[]> {
-  const usable = all.filter(({ release }) => compareReleases(release, leastRelease) >= 0);
+  const usable = all.filter((toolchain) => !isTooOld(toolchain));
   if (usable.length === 0) return [];
   const { toolchain: preferred } = await chooseToolchain({ env: host.env, cacheDir: host.cacheDir, needsRustSrc: false }, context);
   return [preferred, ...usable.filter(({ name }) => name !== preferred.name)];

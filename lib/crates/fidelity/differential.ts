@@ -3,7 +3,7 @@
 // counterpart with the same words. Build scripts and their dependencies really run on both sides. Files that
 // are compiled for a target are empty on both sides, because only the calls are compared.
 import { mkdtemp, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Action } from '../../actions/action.ts';
 import type { Job } from '../../actions/lookup.ts';
 import { openCache } from '../../cache/cache.ts';
@@ -17,6 +17,7 @@ import { makersOf, normalCall } from './differential-call.ts';
 import type { NormalCall } from './differential-call.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
 import type { Project } from '../project.ts';
+import { places } from '../unit/places.ts';
 import { recordCargo, sandboxStandIn } from './recorded-calls.ts';
 import type { RecordedCall } from './recorded-calls.ts';
 import { pathOf } from '../../core/paths.ts';
@@ -82,12 +83,19 @@ async function compareIn(project: Project, options: CompileOptions, scratchDir: 
   const recording = await recordCargo(project, { toolchain, hostEnv, rustSrc, sources, targets, scratchDir }, context);
   // cargo runs no script that is overridden
   const ours = seen.filter(({ unit }) => !unit.scriptOutput).map(({ job }) => ourCall(job));
-  const folders = { ...foldersOf(seen.map(({ job }) => job.action)), [recording.targetDir]: '/bloomery/target' };
+  const folders = {
+    ...foldersOf(seen.map(({ job }) => job.action)),
+    [dirname(toolchain.rustc)]: `${places.toolchain}/bin`, // where rustup has a link to the toolchain
+    [recording.targetDir]: '/bloomery/target',
+  };
   const words = (calls: readonly RecordedCall[], baseEnv: Readonly<Record<string, string>>): readonly NormalCall[] => {
     const makers = makersOf(calls);
     return calls.map((call) => normalCall(call, { folders, baseEnv, makers }));
   };
-  return compareCalls(words(recording.calls, recording.baseEnv), words(ours, project.env));
+  // All of a stable cargo's calls have it where the standard library is compiled. Ours have it where they need it.
+  const { RUSTC_BOOTSTRAP: bootstrap } = recording.baseEnv;
+  const ourBase = { ...project.env, ...(bootstrap === undefined ? {} : { RUSTC_BOOTSTRAP: bootstrap }) };
+  return compareCalls(words(recording.calls, recording.baseEnv), words(ours, ourBase));
 }
 
 /** Pairs calls of the same name, the most similar first, and returns the differences. */

@@ -133,12 +133,14 @@ export async function recordCargo(project: Project, options: RecordingOptions, {
   const inherited = ['HOME', 'CARGO_HOME'].flatMap((name) => (hostEnv[name] === undefined ? [] : [[name, hostEnv[name]] as const]));
   const baseEnv: Record<string, string> = {
     ...Object.fromEntries(inherited),
-    ...planningVariables(hostEnv, isNightly(toolchain)),
+    ...planningVariables(hostEnv, toolchain.unstableCargo),
     PATH: hostEnv['PATH'] ?? '/usr/bin:/bin',
     CARGO_TARGET_DIR: targetDir,
     RUSTC: toolchain.rustc,
     RUSTC_WRAPPER: program,
     ...(rustSrc ? { __CARGO_TESTS_ONLY_SRC_ROOT: rustSrc.libraryDir } : {}),
+    // As a user of a stable toolchain has to, who compiles the standard library.
+    ...(rustSrc && !isNightly(toolchain) ? { RUSTC_BOOTSTRAP: '1' } : {}),
     // The variables with which `cargo clippy` starts `cargo check`.
     ...(project.clippy ? { RUSTC_WORKSPACE_WRAPPER: join(toolchain.sysroot, 'bin/clippy-driver'), CLIPPY_ARGS: '' } : {}),
     ...project.env,

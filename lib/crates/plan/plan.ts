@@ -21,7 +21,7 @@ import type { Unit } from './unit-graph.ts';
 import { sysrootDigest } from '../project.ts';
 import type { Project } from '../project.ts';
 import type { RustSrc } from '../toolchain/rust-src.ts';
-import { compareReleases, isNightly } from '../toolchain/toolchain.ts';
+import { compareReleases } from '../toolchain/toolchain.ts';
 import type { Toolchain } from '../toolchain/toolchain.ts';
 import { mayReadSysroot } from '../unit/inputs.ts';
 import { ownTrees, placeOf, places, userHome } from '../unit/places.ts';
@@ -137,7 +137,7 @@ async function commonOf(request: ProjectRequest, resolution: Resolution, context
   const { digests } = cargo.cache;
   const trees = await ownTrees({ workspaceRoot, packages: own.map(({ dir }) => dir), home: userHome(cargo.hostEnv), digests });
   const manifests = new Map(resolution.manifests.map((manifest) => [manifest.manifestPath, manifest]));
-  const nightly = isNightly(cargo.toolchain);
+  const { unstableCargo } = cargo.toolchain;
   const { env: configEnv, forced } = configEnvOf(config, project.env, trees);
   return {
     ...request,
@@ -150,8 +150,8 @@ async function commonOf(request: ProjectRequest, resolution: Resolution, context
     wrappers: await wrappersFor(cargo, project, config, trees, context),
     features: unstableFeatures(
       project.dir,
-      nightly ? (config.unstable ?? {}) : {},
-      nightly ? planningVariables(cargo.hostEnv, true) : {},
+      unstableCargo ? (config.unstable ?? {}) : {},
+      unstableCargo ? planningVariables(cargo.hostEnv, true) : {},
       own.flatMap(({ manifestPath }) => manifests.get(manifestPath)?.facts.features ?? []),
     ),
     configEnv,
@@ -231,6 +231,7 @@ function compilationOf(index: number, common: Common): Compilation {
     harness: !withoutHarness(unit, common.manifests.get(owner.manifestPath)?.facts),
     profileDir: profileDir(project.profile),
     ...(compareReleases(cargo.toolchain.release, '1.88.0') < 0 ? { searchesByScript: true } : {}),
+    ...(compareReleases(cargo.toolchain.release, '1.93.0') < 0 ? { programsInChecks: true } : {}),
     trimmed: trimArgs(trimScopes(unit, features), place, owner, cargo.toolchain),
     primary: common.primaries.has(unit.pkgId) && !unit.isStd,
   };

@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { realToolchain } from '../../dev/testing/real-rustc.ts';
 import { withScratch } from '../../dev/testing/scratch.ts';
 import { requireSandbox } from '../../actions/sandbox/sandbox.ts';
 import { openCache } from '../../cache/cache.ts';
@@ -13,7 +14,6 @@ import { projectFolder, withoutEnv } from './planning.ts';
 import type { Project } from '../project.ts';
 import { resolveProject } from './resolution.ts';
 import type { Resolution } from './resolve-anew.ts';
-import { isNightly, listToolchains } from '../toolchain/toolchain.ts';
 
 const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 const context = { signal: new AbortController().signal, report: () => {} };
@@ -32,8 +32,8 @@ const defaults = {
 };
 const manifest = '[package]\nname = "app"\nversion = "0.1.0"\nedition = "2021"\n\n[workspace]\n';
 
-/** Resolves a project of these files by a stable toolchain; undefined where none is installed. */
-async function resolve(dir: string, files: Readonly<Record<string, string>>): Promise<Resolution | undefined> {
+/** Resolves a project of these files by a stable toolchain where one is installed, else by another. */
+async function resolve(dir: string, files: Readonly<Record<string, string>>): Promise<Resolution> {
   const project: Project = { ...defaults, name: 'app', dir: join(dir, 'app') };
   for (const [name, text] of Object.entries({ 'Cargo.toml': manifest, 'src/main.rs': 'fn main() {}\n', ...files })) {
     const path = join(project.dir, name);
@@ -42,9 +42,7 @@ async function resolve(dir: string, files: Readonly<Record<string, string>>): Pr
   }
   const cache = await openCache(join(dir, 'cache'), process.pid, () => {});
   try {
-    const installed = await listToolchains({ env, cacheDir: cache.root }, context);
-    const toolchain = installed.find((one) => !isNightly(one));
-    if (!toolchain) return undefined;
+    const toolchain = await realToolchain(env, cache.root);
     const sandbox = requireSandbox(true, env['PATH'] ?? '', context.signal);
     return await resolveProject({ toolchain, hostEnv: env, cache, sandbox }, project, undefined, context);
   } finally {
@@ -83,10 +81,15 @@ test('programs and libraries of the configuration are neither started nor loaded
 });
 
 test('a stable cargo refuses unstable manifests, and ignores [unstable] of its configuration', async () => {
-  await withScratch(async ({ folder: dir }) => {
-    const ignored = await resolve(dir, { '.cargo/config.toml': '[unstable]\nbuild-std = ["core"]\n' });
-    assert.equal([ignored?.graph.units.length, ignored?.stdPackages], [1, []]);
+  await withScratch(async ({ folder: dir, cacheDir }) => {
     const unstable = `cargo-features = ["different-binary-name"]\n${manifest}[[bin]]\nname = "app"\npath = "src/main.rs"\nfilename = "x"\n`;
+    if ((await realToolchain(env, cacheDir)).unstableCargo) {
+      const { graph } = await resolve(dir, { 'Cargo.toml': unstable });
+      assert.is(graph.units.length, 1, 'cargo of Debian or of a nightly toolchain, and no other is installed');
+      return;
+    }
+    const ignored = await resolve(dir, { '.cargo/config.toml': '[unstable]\nbuild-std = ["core"]\n' });
+    assert.equal([ignored.graph.units.length, ignored.stdPackages], [1, []]);
     const refused = await resolve(dir, { 'Cargo.toml': unstable }).catch((error: unknown) => error);
     assert.instance(refused, Failure);
     assert.match(String((refused as Failure).detail), /different-binary-name.* requires a nightly version/s);

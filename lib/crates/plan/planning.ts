@@ -19,7 +19,6 @@ import type { ConfigFile } from '../cargo/config-files.ts';
 import { triplesOf } from '../project.ts';
 import type { Project } from '../project.ts';
 import { toolchainIdentity } from '../toolchain/identity.ts';
-import { isNightly } from '../toolchain/toolchain.ts';
 import type { Toolchain } from '../toolchain/toolchain.ts';
 import { holdsHome, userHome } from '../unit/places.ts';
 import { pathOf } from '../../core/paths.ts';
@@ -49,8 +48,8 @@ export interface Planning {
 export async function openPlanning(cargo: Cargo, project: Project, config: CargoConfig, context: Context): Promise<Planning> {
   const { toolchain, hostEnv, cache } = cargo;
   const sandbox = (await cargo.sandbox) ?? { kind: 'none' };
-  const nightly = isNightly(toolchain);
-  const flags = planningVariables(hostEnv, nightly);
+  const { unstableCargo } = toolchain;
+  const flags = planningVariables(hostEnv, unstableCargo);
   const jsonTargets = triplesOf(project).filter((triple) => triple.endsWith('.json'));
   const mayNameFiles = jsonTargets.length > 0 || Object.keys(flags).length > 0 || mayName(JSON.stringify(config), 'rustflags', '.json');
   const rustc = await planningRustc({
@@ -61,7 +60,7 @@ export async function openPlanning(cargo: Cargo, project: Project, config: Cargo
     cwd: mayNameFiles ? project.dir : '/',
     bootstrap: project.buildStd.length > 0 || jsonTargets.length > 0 || config.env?.['RUSTC_BOOTSTRAP'] !== undefined,
   });
-  const unstable = !nightly && config.unstable !== undefined;
+  const unstable = !unstableCargo && config.unstable !== undefined;
   return {
     cargo,
     project,
@@ -88,7 +87,7 @@ export async function askCargo(
     cwd,
     env: {
       ...Object.fromEntries(inherited),
-      ...planningVariables(hostEnv, isNightly(toolchain)),
+      ...planningVariables(hostEnv, toolchain.unstableCargo),
       PATH: hostEnv['PATH'] ?? '/usr/bin:/bin',
       CARGO_TERM_COLOR: 'never',
       ...noWrappers,

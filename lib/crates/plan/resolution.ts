@@ -20,7 +20,6 @@ import { selectionArgs, triplesOf } from '../project.ts';
 import type { Project } from '../project.ts';
 import { toolchainIdentity } from '../toolchain/identity.ts';
 import type { RustSrc } from '../toolchain/rust-src.ts';
-import { isNightly } from '../toolchain/toolchain.ts';
 
 /** A file with its digest, or a folder (closing slash) with the digest of its names. Null if it does not exist. */
 type Witness = readonly [path: string, digest: Digest | null];
@@ -121,7 +120,7 @@ async function questionOf({ toolchain, hostEnv, cache }: Cargo, project: Project
     command: project.command ?? 'build',
     toolchain: await toolchainIdentity(toolchain, cache.root),
     rustSrc: rustSrc?.digest ?? null,
-    variables: { ...planningVariables(hostEnv, isNightly(toolchain)) },
+    variables: { ...planningVariables(hostEnv, toolchain.unstableCargo) },
     files: present,
   });
 }

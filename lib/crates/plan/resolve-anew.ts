@@ -18,7 +18,6 @@ import type { UnitGraph } from './unit-graph.ts';
 import { selectionArgs, triplesOf } from '../project.ts';
 import type { CargoCommand, Project } from '../project.ts';
 import type { RustSrc } from '../toolchain/rust-src.ts';
-import { isNightly } from '../toolchain/toolchain.ts';
 
 export interface Resolution {
   readonly graph: UnitGraph;
@@ -117,7 +116,7 @@ async function ask(cargo: Cargo, project: Project, rustSrc: RustSrc | undefined,
     profileRoot: await profileRoot(project.profile, workspaceRoot, config),
     members: known.members.filter((id) => used.has(id)).map((id) => ({ id })),
     flagsForHost,
-    warnings: warningsOf(warnings, isNightly(cargo.toolchain)).map((warning) => ({ warning })),
+    warnings: warningsOf(warnings, cargo.toolchain.unstableCargo).map((warning) => ({ warning })),
   };
   return { resolution, known: [...plain.packages.values()] };
 }
@@ -137,7 +136,7 @@ async function graphOf(
 ): Promise<Awaited<ReturnType<typeof unitGraph>> & { readonly flagsForHost: boolean }> {
   const targets = targetsOf(planning);
   const answer = unitGraph(planning, targets, rustSrc, sources, context);
-  if (!isNightly(planning.cargo.toolchain) || targets.length === 0 || triplesOf(planning.project).length > 0) {
+  if (!planning.cargo.toolchain.unstableCargo || targets.length === 0 || triplesOf(planning.project).length > 0) {
     return { ...(await answer), flagsForHost: false };
   }
   const [plain, { metadata: known }] = await Promise.all([answer, asked]);
@@ -148,10 +147,10 @@ async function graphOf(
 }
 
 /** Returns the warnings in cargo's standard error, each with its further lines. */
-export function warningsOf(stderr: string, nightly: boolean): readonly string[] {
+export function warningsOf(stderr: string, unstableCargo: boolean): readonly string[] {
   const parts = stderr.split(/^(?=warning: )/m).filter((part) => part.startsWith('warning: '));
   // A stable cargo ignores [unstable]. The one that prints a unit graph does not.
-  const said = parts.filter((part) => nightly || !part.startsWith('warning: unused config key `unstable.'));
+  const said = parts.filter((part) => unstableCargo || !part.startsWith('warning: unused config key `unstable.'));
   return [...new Set(said.map((part) => part.trimEnd()))];
 }
 
@@ -271,7 +270,7 @@ export async function configuration(cargo: Cargo, project: Project, context: Con
 
 /** Variables that a stable cargo needs for its unstable commands. */
 function stableEnv({ toolchain }: Cargo): Readonly<Record<string, string>> {
-  return isNightly(toolchain) ? {} : { RUSTC_BOOTSTRAP: '1' };
+  return toolchain.unstableCargo ? {} : { RUSTC_BOOTSTRAP: '1' };
 }
 
 /**

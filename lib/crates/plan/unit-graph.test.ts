@@ -9,6 +9,7 @@ import { targets, unitOf } from '../../dev/testing/sample-units.ts';
 import { Failure } from '../../core/errors.ts';
 import { outputOf } from '../../core/sh.ts';
 import { parseMetadata } from '../cargo/package.ts';
+import { withMetadataIds } from './package-ids.ts';
 import { isBuildScript, isLinkable, isPlainLibrary, isProcMacro, isScriptRun, parseUnitGraph, withTested } from './unit-graph.ts';
 
 const manifest = `[package]
@@ -40,7 +41,7 @@ test('a real graph: a program, its library, its script and a proc macro, each fo
     await mkdir(join(folder, 'home'));
     const { cargo, rustc, host } = await realToolchain(process.env, cacheDir);
     const options = { cwd: folder, env: { HOME: join(folder, 'home'), RUSTC: rustc, RUSTC_BOOTSTRAP: '1' } };
-    const graph = parseUnitGraph(
+    const printed = parseUnitGraph(
       await outputOf(
         'plan',
         [cargo, 'build', '--release', '--offline', '--unit-graph', '-Z', 'unstable-options', '--target', host],
@@ -50,6 +51,7 @@ test('a real graph: a program, its library, its script and a proc macro, each fo
     const { packages, workspaceRoot } = parseMetadata(
       await outputOf('ask', [cargo, 'metadata', '--format-version', '1', '--offline'], options),
     );
+    const graph = withMetadataIds(printed, [...packages.values()]);
 
     const named = graph.units
       .map((unit) => `${unit.mode} ${unit.target.kind.join()} ${unit.target.name} ${unit.platform === host ? 'target' : 'host'}`)

@@ -228,7 +228,7 @@ class UnitWalk {
 /** Throws a Failure for a build script that prints what cargo refuses, whether it ran now or its result was found. */
 function builtUnit(planned: PlannedUnit, result: ActionResult): BuiltUnit {
   const directives = isScriptRun(planned.unit) ? parseDirectives(result.stdout, planned.owner.name) : undefined;
-  const refusal = directives && scriptRefusal(directives, planned.owner, planned.toolchain.release);
+  const refusal = directives && scriptRefusal(directives, planned.owner, planned.toolchain.unstableCargo);
   if (refusal) throw refusal;
   return { planned, result, directives };
 }

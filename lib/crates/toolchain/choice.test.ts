@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { context, fakeLibrary, host, withFakeHost } from '../../dev/testing/fake-toolchain.ts';
 import type { FakeHost } from '../../dev/testing/fake-toolchain.ts';
 import { Failure } from '../../core/errors.ts';
-import { chooseToolchain } from './choice.ts';
+import { chooseToolchain, leastRelease } from './choice.ts';
 import type { ToolchainRequest } from './choice.ts';
 
 type Wishes = Partial<Omit<ToolchainRequest, 'env'>>;
@@ -22,6 +22,8 @@ async function choice(fake: FakeHost, wishes: Wishes = {}): Promise<string> {
     return plain(`${exitCode}: ${message} | ${hint}`);
   }
 }
+
+const escaped = (text: string): string => text.replaceAll('.', '\\.');
 
 /** A host with stable 1.95 (the default), nightly 1.97 and an old 1.63. */
 const withUsual = (use: (fake: FakeHost) => Promise<void>): Promise<void> =>
@@ -56,7 +58,10 @@ test("a project's rust-toolchain file is obeyed, from any folder below it, in bo
 test("a project's channel that is not installed gives the newest that is, and the reason", async () => {
   await withUsual(async (fake) => {
     const path = await fake.write('a/rust-toolchain.toml', '[toolchain]\nchannel = "nightly-2020-01-01"\n');
-    assert.match(await choice(fake, { project: join(path, '..') }), /^nightly .*asks for "nightly-2020-01-01", which is not installed/);
+    assert.match(
+      await choice(fake, { project: join(path, '..') }),
+      /^nightly .*asks for "nightly-2020-01-01", which is not installed; this is the newest that is installed/,
+    );
     await fake.write('a/rust-toolchain.toml', '[toolchain\n');
     assert.match(await choice(fake, { project: join(path, '..') }), /^1: Cannot read ".*rust-toolchain\.toml": it is not valid TOML/);
   });
@@ -82,6 +87,21 @@ test('a missing requested toolchain is a failure of the host, with a suggestion'
   });
 });
 
+test('one that is older than the lowest supported release is refused in one sentence, whoever asks for it', async () => {
+  await withUsual(async (fake) => {
+    const refusal = (wanted: string, release: string): string =>
+      `69: Cannot use the toolchain "${wanted}": its release is ${release}, and the lowest supported release is ${leastRelease} | `;
+    const assertRefused = (text: string, start: string): void => assert.is(text.slice(0, start.length), start);
+    assertRefused(await choice(fake, { wanted: '1.63' }), refusal('1.63', '1.63.0'));
+    assertRefused(await choice(fake, { wanted: await fake.onPath('1.63.0') }), refusal('/usr', '1.63.0'));
+    const [major, minor, patch] = leastRelease.split('.').map(Number);
+    const below = patch === 0 ? `${major}.${(minor ?? 0) - 1}.9` : `${major}.${minor}.${(patch ?? 0) - 1}`;
+    assertRefused(await choice(fake, { wanted: await fake.inCache('below', below) }), refusal('/cache/toolchains/below', below));
+    const path = await fake.write('a/rust-toolchain.toml', '[toolchain]\nchannel = "1.63"\n');
+    assert.match(await choice(fake, { project: join(path, '..') }), /^nightly .*asks for "1\.63", which is too old; this is the newest/);
+  });
+});
+
 test('without a toolchain, or with only an old one, the error has a hint what to install', async () => {
   await withFakeHost(async (fake) => {
     assert.match(
@@ -89,7 +109,7 @@ test('without a toolchain, or with only an old one, the error has a hint what to
       /^69: Cannot find a Rust toolchain: rustc and cargo are not installed \| install Rust 1\.85 or newer by rustup/,
     );
     await fake.rustup('old', '1.63.0');
-    assert.match(await choice(fake), /^69: .*old \(1\.63\.0\) is older than 1\.85\.0/);
+    assert.match(await choice(fake), new RegExp(`^69: .*old \\(1\\.63\\.0\\) is older than ${escaped(leastRelease)}`));
   });
 });
 
@@ -157,7 +177,10 @@ test('a toolchain in the cache is taken where the host has none that will do, an
     await fake.inCache('debian-1.99.0', '1.99.0');
     assert.is(await choice(fake), 'debian-1.99.0 (1.99.0): rustc and cargo are not installed, and this one is in the cache');
     await fake.onPath('1.63.0');
-    assert.match(await choice(fake), /^debian-1\.99\.0 .*\/rustc \(1\.63\.0\) is older than 1\.85\.0, and this one is in the cache$/);
+    assert.match(
+      await choice(fake),
+      new RegExp(`^debian-1\\.99\\.0 .*/rustc \\(1\\.63\\.0\\) is older than ${escaped(leastRelease)}, and this one is in the cache$`),
+    );
     const other = { cacheDir: join(fake.folder, 'another'), otherCacheDir: fake.cacheDir };
     assert.match(await choice(fake, other), /^debian-1\.99\.0 /);
   });

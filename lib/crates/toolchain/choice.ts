@@ -12,8 +12,8 @@ import type { RustSrc } from './rust-src.ts';
 import { compareReleases, hasBareLinker, listToolchains, minorOf, rustupSettings, toolchainAt } from './toolchain.ts';
 import type { RustupSettings, Toolchain } from './toolchain.ts';
 
-/** The oldest supported cargo, because of its lock file format (4), edition 2024 and unit graph. */
-export const leastRelease = '1.85.0';
+/** The lowest supported release: that of Debian 13, the oldest that tasks/stress-toolchains.ts tries. A test compares it with docs/install.md. */
+export const leastRelease = '1.85.1';
 
 export interface ToolchainRequest {
   readonly env: Readonly<Record<string, string>>;
@@ -56,12 +56,13 @@ interface Wish {
  */
 export async function chooseToolchain(request: ToolchainRequest, context: Context): Promise<ToolchainChoice> {
   const all = request.installed ?? (await listToolchains(request, context));
-  const usable = all.filter(({ release }) => compareReleases(release, leastRelease) >= 0);
+  const usable = all.filter((toolchain) => !isTooOld(toolchain));
   if (request.wanted !== undefined) {
     const toolchain = isAbsolute(request.wanted)
       ? await toolchainAt(request.wanted, request.wanted, 'path', request, context)
-      : matching(usable, request.wanted);
+      : (matching(usable, request.wanted) ?? matching(all, request.wanted));
     if (!toolchain) throw noSuchToolchain(request.wanted, usable);
+    if (isTooOld(toolchain)) throw tooOldToolchain(request.wanted, toolchain);
     return withRustSrc([toolchain], `--toolchain asks for it`, request, context);
   }
   if (usable.length === 0) throw noToolchain(all);
@@ -72,7 +73,7 @@ export async function chooseToolchain(request: ToolchainRequest, context: Contex
   const [newest, ...others] = newestFirst(usable);
   if (!newest) throw noToolchain(all);
   const why = wish
-    ? `${wish.whose} asks for "${wish.name}", which is not installed; this is the newest that is`
+    ? `${wish.whose} asks for "${wish.name}", which is ${matching(all, wish.name) ? 'too old' : 'not installed'}; this is the newest that is installed`
     : newest.origin === 'cache'
       ? `${whyNoneOf(all.filter(({ origin }) => origin !== 'cache'))}, and this one is in the cache`
       : 'it is the only kind of toolchain installed';
@@ -203,6 +204,16 @@ function noSuchToolchain(wanted: string, usable: readonly Toolchain[]): Failure 
     `it is not installed (there ${usable.length === 1 ? 'is' : 'are'} ${usable.map(title).join(', ') || 'none'})`,
     { blame: 'host', hint },
   );
+}
+
+/** Whether it is older than the lowest supported release. */
+export function isTooOld({ release }: Pick<Toolchain, 'release'>): boolean {
+  return compareReleases(release, leastRelease) < 0;
+}
+
+function tooOldToolchain(wanted: string, { release }: Toolchain): Failure {
+  const why = `its release is ${release}, and the lowest supported release is ${leastRelease}`;
+  return cannot(`use the toolchain "${wanted}"`, why, { blame: 'host', hint: toolchainHint });
 }
 
 /** How to install a Rust toolchain. doctor prints it too. */

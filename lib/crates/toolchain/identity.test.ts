@@ -40,6 +40,19 @@ test('a compiler is its programs, its libraries and the standard library, by con
   });
 });
 
+test('where programs are in the private folder, what starts them does not count', async () => {
+  await withFakeHost(async (fake) => {
+    const it = await toolchain(fake);
+    const identity = (): Promise<string> => toolchainIdentity(it, fake.cacheDir);
+    await fake.write('rustup/toolchains/a/lib/private/rustc', 'a compiler');
+    const before = await identity();
+    await fake.write('rustup/toolchains/a/bin/rustc', 'compiled on another host');
+    assert.is(await identity(), before);
+    await fake.write('rustup/toolchains/a/lib/private/rustc', 'another compiler');
+    assert.is.not(await identity(), before);
+  });
+});
+
 test('a target that is not installed has no identity until it is', async () => {
   await withFakeHost(async (fake) => {
     const it = await toolchain(fake);

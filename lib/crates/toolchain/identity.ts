@@ -41,12 +41,15 @@ export async function toolchainIdentity(toolchain: Toolchain, cacheDir: string):
     'toolchain',
     { sysroot, rustc, cargo, verbose },
     async () => {
-      const folders = ['lib', privateLibraries, `lib/rustlib/${host}/lib`, `lib/rustlib/${host}/bin`].map((folder) =>
-        join(sysroot, folder),
-      );
-      const libraries = (await Promise.all(folders.map((folder) => filesIn(folder, sysroot)))).flat();
-      const parts = { ...Object.fromEntries(libraries), rustc, cargo };
-      return { value: digestRecord({ verbose, files: await digests(parts, sysroot) }), witnesses: [...folders, ...Object.values(parts)] };
+      const libraries = ['lib', privateLibraries, `lib/rustlib/${host}/lib`].map((folder) => join(sysroot, folder));
+      const programs = join(sysroot, `lib/rustlib/${host}/bin`);
+      const inLibraries: Parts = Object.fromEntries((await Promise.all(libraries.map((folder) => filesIn(folder, sysroot)))).flat());
+      const started: Parts = { ...Object.fromEntries(await filesIn(programs, sysroot)), rustc, cargo };
+      // Programs in the private folder are started by what the C compiler of this host made, which has other bytes on another host.
+      const isPrivate = inLibraries[`${privateLibraries}/rustc`] !== undefined;
+      const parts = isPrivate ? inLibraries : { ...inLibraries, ...started };
+      const witnesses = [...libraries, programs, ...Object.values(inLibraries), ...Object.values(started)];
+      return { value: digestRecord({ verbose, files: await digests(parts, sysroot) }), witnesses };
     },
     isDigest,
   );

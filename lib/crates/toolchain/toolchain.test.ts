@@ -1,5 +1,5 @@
 // Which toolchains are found, and that rustc is asked about itself once.
-import { stat } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -41,6 +41,17 @@ test("a distribution's rustc on PATH is found, rustup's proxy is not", async () 
     const sysroot = await fake.onPath('1.85.0');
     const [found] = installed(await listToolchains(fake, context), fake.folder);
     assert.equal([found?.name, found?.origin, found?.sysroot], [join(sysroot, 'bin/rustc'), 'path', sysroot]);
+  });
+});
+
+test('a cargo that takes unstable flags is an unstable one, also next to a stable rustc', async () => {
+  await withFakeHost(async (fake) => {
+    const sysroot = await fake.rustup('a', '1.95.0');
+    const unstable = async (): Promise<boolean | undefined> =>
+      installed(await listToolchains(fake, context), fake.folder)[0]?.unstableCargo;
+    assert.is(await unstable(), false);
+    await writeFile(join(sysroot, 'bin/cargo'), '#!/bin/sh\nexit 0\n');
+    assert.is(await unstable(), true);
   });
 });
 

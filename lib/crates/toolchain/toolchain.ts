@@ -9,7 +9,7 @@ import { byCodeUnit } from '../../core/digest.ts';
 import type { Context } from '../../core/events.ts';
 import { remembered } from '../../core/remembered.ts';
 import { isTable, isText } from '../../core/stored-values.ts';
-import { outputOf } from '../../core/sh.ts';
+import { outputOf, run } from '../../core/sh.ts';
 import { pathOf } from '../../core/paths.ts';
 
 export interface Toolchain {
@@ -28,6 +28,8 @@ export interface Toolchain {
   readonly host: string;
   /** The output of `rustc -vV`. */
   readonly verbose: string;
+  /** Whether its cargo does unstable things unasked. That of Debian does, next to a stable rustc: its build names no channel. */
+  readonly unstableCargo: boolean;
 }
 
 /** Where toolchains are searched for, and where data about them are memoized. */
@@ -65,7 +67,7 @@ export function hasBareLinker({ sysroot, host }: Pick<Toolchain, 'sysroot' | 'ho
   return existsSync(join(sysroot, 'lib/rustlib', host, 'bin/rust-lld')) || existsSync('/usr/bin/rust-lld');
 }
 
-/** Whether its cargo and rustc allow unstable features by default. */
+/** Whether its rustc allows unstable features by default. */
 export function isNightly({ release }: Pick<Toolchain, 'release'>): boolean {
   return /nightly|dev/.test(release);
 }
@@ -111,7 +113,7 @@ export async function toolchainAt(
 ): Promise<Toolchain | undefined> {
   const [rustc, cargo, rustdoc] = await Promise.all(['rustc', 'cargo', 'rustdoc'].map((program) => existing(join(folder, 'bin', program))));
   if (!rustc || !cargo) return undefined;
-  const about = await aboutRustc(rustc, search, context);
+  const about = await aboutToolchain(rustc, cargo, search, context);
   return { name, origin, cargo, rustc, ...(rustdoc ? { rustdoc } : {}), ...about };
 }
 
@@ -137,7 +139,7 @@ export async function rustupSettings(env: Readonly<Record<string, string>>): Pro
 async function toolchainOnPath(bin: string, search: ToolchainSearch, context: Context): Promise<Toolchain | undefined> {
   const [rustc, cargo, rustdoc] = await Promise.all(['rustc', 'cargo', 'rustdoc'].map((program) => existing(join(bin, program))));
   if (!rustc || !cargo) return undefined;
-  const about = await aboutRustc(rustc, search, context);
+  const about = await aboutToolchain(rustc, cargo, search, context);
   return { name: rustc, origin: 'path', cargo, rustc, ...(rustdoc ? { rustdoc } : {}), ...about };
 }
 
@@ -160,36 +162,47 @@ async function systemBins(path: string): Promise<readonly string[]> {
   return bins;
 }
 
-type About = Pick<Toolchain, 'sysroot' | 'release' | 'commitHash' | 'host' | 'verbose'>;
+type About = Pick<Toolchain, 'sysroot' | 'release' | 'commitHash' | 'host' | 'verbose' | 'unstableCargo'>;
 
 /**
- * Returns rustc's data about itself. It is memoized for each installed rustc, because two processes take
- * longer than a whole warm build.
+ * Returns the data of rustc and cargo about themselves. It is memoized for each installed toolchain, because
+ * three processes take longer than a whole warm build.
  */
-async function aboutRustc(rustc: string, { env, cacheDir }: ToolchainSearch, { signal }: Context): Promise<About> {
+async function aboutToolchain(rustc: string, cargo: string, { env, cacheDir }: ToolchainSearch, { signal }: Context): Promise<About> {
   const options = { cwd: '/', env: { PATH: pathOf(env), HOME: env['HOME'] ?? '/' }, signal };
-  return remembered<{ [key in keyof About]: string }>(
+  return remembered<{ [key in keyof About]: About[key] }>(
     cacheDir,
     'rustc',
-    { rustc },
+    { rustc, cargo },
     async () => {
-      const [verbose, sysroot] = await Promise.all([
+      const [verbose, sysroot, unstable] = await Promise.all([
         outputOf(`ask "${rustc}" for its version`, [rustc, '-vV'], options),
         outputOf(`ask "${rustc}" for its sysroot`, [rustc, '--print', 'sysroot'], options),
+        run([cargo, '-Zunstable-options', 'config', 'get'], { ...options, env: { ...options.env, CARGO_HOME: '/nonexistent' } }),
       ]);
       const field = (name: string): string => new RegExp(`^${name}: (.*)$`, 'm').exec(verbose)?.[1] ?? '';
       return {
-        value: { sysroot: sysroot.trim(), release: field('release'), commitHash: field('commit-hash'), host: field('host'), verbose },
-        witnesses: [rustc, join(sysroot.trim(), 'lib')],
+        value: {
+          sysroot: sysroot.trim(),
+          release: field('release'),
+          commitHash: field('commit-hash'),
+          host: field('host'),
+          verbose,
+          unstableCargo: unstable.exitCode === 0,
+        },
+        witnesses: [rustc, cargo, join(sysroot.trim(), 'lib')],
       };
     },
     isAbout,
   );
 }
 
-function isAbout(value: unknown): value is { [key in keyof About]: string } {
+function isAbout(value: unknown): value is { [key in keyof About]: About[key] } {
   if (!isTable(value)) return false;
-  return [value['sysroot'], value['release'], value['commitHash'], value['host'], value['verbose']].every(isText);
+  return (
+    [value['sysroot'], value['release'], value['commitHash'], value['host'], value['verbose']].every(isText) &&
+    typeof value['unstableCargo'] === 'boolean'
+  );
 }
 
 async function existing(path: string): Promise<string | undefined> {

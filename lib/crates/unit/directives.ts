@@ -135,24 +135,24 @@ function takeFlags(value: string, linkLibs: string[], linkSearch: string[], refu
 const newSyntaxSince = '1.77.0';
 
 /**
- * Returns the Failure with which cargo would end a build because of these directives, or undefined. `release`
- * is the compiler's.
+ * Returns the Failure with which cargo would end a build because of these directives, or undefined. `unstableCargo`
+ * is that of the toolchain.
  */
-export function scriptRefusal(directives: Directives, owner: Package, release: string): Error | undefined {
+export function scriptRefusal(directives: Directives, owner: Package, unstableCargo: boolean): Error | undefined {
   if (directives.errors.length > 0) {
     const detail = directives.errors.map((error) => `error: ${error}`).join('\n');
     return cannot(`build ${owner.name}`, 'its build script reported an error', { detail });
   }
-  const refused = whatIsRefused(directives, owner, release);
+  const refused = whatIsRefused(directives, owner, unstableCargo);
   return refused && cannot(`run the build script of ${owner.name}`, refused.why, { hint: refused.hint });
 }
 
 function whatIsRefused(
   { linkArgs, newSyntax, wantsBootstrap }: Directives,
   { rustVersion, bins, kinds }: Package,
-  release: string,
+  unstableCargo: boolean,
 ): { readonly why: string; readonly hint?: string } | undefined {
-  if (wantsBootstrap && !/nightly|dev/.test(release)) {
+  if (wantsBootstrap && !unstableCargo) {
     return { why: 'it tries to set RUSTC_BOOTSTRAP, which a crate may not', hint: 'a nightly toolchain builds it: --toolchain nightly' };
   }
   if (newSyntax && rustVersion !== '' && compareReleases(rustVersion, newSyntaxSince) < 0) {

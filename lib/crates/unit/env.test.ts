@@ -10,6 +10,7 @@ import { dev, packageOf, release, targets, unitOf, workPlace } from '../../dev/t
 import { outputOf, run } from '../../core/sh.ts';
 import { parseMetadata } from '../cargo/package.ts';
 import { cfgEnv, depEnv, packageEnv, rustcEnv, scriptEnv, testEnv } from './env.ts';
+import { withMetadataIds } from '../plan/package-ids.ts';
 import { targetCfgs } from '../plan/platforms.ts';
 import type { ScriptRun } from './env.ts';
 import { isScriptRun, parseUnitGraph } from '../plan/unit-graph.ts';
@@ -71,12 +72,14 @@ test('a crate gets its name, and a program its own: a build script is not a prog
   assert.equal(told(targets.script), ['build_script_build', undefined]);
 });
 
-test('an integration test gets the programs of its package, and a check gets placeholders', () => {
+test('an integration test gets the paths of the programs of its package, and a check gets none, except from cargo before 1.93', () => {
   const target = { kind: ['test'], crateTypes: ['bin'], name: 'it' };
-  const told = (more: Partial<Unit>): object =>
-    testEnv({ unit: unitOf(target, more), owner: packageOf({ bins: ['my-bin'] }), profileDir: 'release' }, 'x86_64-a');
+  const told = (more: Partial<Unit>, programsInChecks = false): object =>
+    testEnv({ unit: unitOf(target, more), owner: packageOf({ bins: ['my-bin'] }), profileDir: 'release', programsInChecks }, 'x86_64-a');
   const folder = '/bloomery/target/x86_64-a';
-  assert.equal(told({ mode: 'test' }), { 'CARGO_BIN_EXE_my-bin': `${folder}/release/my-bin`, CARGO_TARGET_TMPDIR: `${folder}/tmp` });
+  const paths = { 'CARGO_BIN_EXE_my-bin': `${folder}/release/my-bin`, CARGO_TARGET_TMPDIR: `${folder}/tmp` };
+  assert.equal(told({ mode: 'test' }), paths);
+  assert.equal(told({ mode: 'check' }, true), paths);
   assert.equal(told({ mode: 'check' }), { 'CARGO_BIN_EXE_my-bin': 'placeholder:my-bin', CARGO_TARGET_TMPDIR: `${folder}/tmp` });
   assert.equal(testEnv({ unit: unitOf(targets.lib, { mode: 'test' }), owner: packageOf(), profileDir: 'debug' }, 'x86_64-a'), {});
 });
@@ -177,13 +180,13 @@ test('a build script gets the same variables as from a real cargo', async () => 
       );
       const theirs = Object.fromEntries(said.filter(([variable]) => !elsewhere.includes(variable)));
 
-      const graph = parseUnitGraph(
+      const printed = parseUnitGraph(
         (await run([toolchain.cargo, 'build', '--unit-graph', '-Z', 'unstable-options', ...words], options)).stdout,
       );
       const { packages } = parseMetadata(
         await outputOf('ask', [toolchain.cargo, 'metadata', '--format-version', '1', '--offline'], options),
       );
-      const unit = graph.units.find(isScriptRun);
+      const unit = withMetadataIds(printed, [...packages.values()]).units.find(isScriptRun);
       const owner = unit && packages.get(unit.pkgId);
       assert.ok(unit && owner);
       if (!unit || !owner) return;

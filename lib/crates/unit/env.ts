@@ -61,12 +61,15 @@ export function rustcEnv(unit: Unit, options: RustcRun): Env {
  * Returns the variables of an integration test or a benchmark: the programs of its package, and a folder for
  * files.
  */
-export function testEnv({ unit, owner, profileDir }: Pick<Compilation, 'unit' | 'owner' | 'profileDir'>, triple: string): Env {
+export function testEnv(
+  { unit, owner, profileDir, programsInChecks = false }: Pick<Compilation, 'unit' | 'owner' | 'profileDir' | 'programsInChecks'>,
+  triple: string,
+): Env {
   if (!unit.target.kind.some((kind) => kind === 'test' || kind === 'bench')) return {};
   const folder = `${places.target}/${triple}`;
   const programs = owner.bins.map((name) => [
     `CARGO_BIN_EXE_${name}`,
-    unit.mode === 'check' ? `placeholder:${name}` : `${folder}/${profileDir}/${name}`,
+    unit.mode === 'check' && !programsInChecks ? `placeholder:${name}` : `${folder}/${profileDir}/${name}`,
   ]);
   return { ...Object.fromEntries(programs), CARGO_TARGET_TMPDIR: `${folder}/tmp` };
 }

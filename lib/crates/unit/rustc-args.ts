@@ -34,6 +34,8 @@ export interface Compilation {
   readonly rustflags: readonly string[];
   /** Whether search folders are grouped by script, as in cargo before 1.88 (its pull request 15221). */
   readonly searchesByScript?: boolean;
+  /** Whether checks of integration tests get the paths of programs, as from cargo before 1.93 (its pull request 16307). */
+  readonly programsInChecks?: boolean;
 }
 
 /** Returns the arguments that follow from the plan. They contain no path of the host. */

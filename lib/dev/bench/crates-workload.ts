@@ -30,7 +30,8 @@ export interface Checkout {
   readonly setFile: string;
 }
 
-const plain: Project = {
+/** A project of which nothing is asked but to be built in the release profile. */
+export const plainProject: Project = {
   name: '',
   dir: '',
   packages: [],
@@ -51,7 +52,7 @@ const plain: Project = {
  * Cargo.toml, else root itself. `only` names some of them; an unknown name is a Failure (usage).
  */
 export async function openWorkload(root: string, setFile: string | undefined, only: readonly string[]): Promise<Workload> {
-  const all = setFile === undefined ? await projectsBelow(root) : projectSet(await textOf(setFile), setFile, plain);
+  const all = setFile === undefined ? await projectsBelow(root) : projectSet(await textOf(setFile), setFile, plainProject);
   const outside = all.find(({ dir }) => dir !== root && !dir.startsWith(`${root}/`));
   if (outside) throw cannot(`measure "${outside.name}"`, `it lies outside of "${root}", which is copied`, { blame: 'usage' });
   if (all.length === 0) throw cannot(`measure "${root}"`, 'there is no Cargo project in it', { blame: 'usage' });
@@ -69,11 +70,12 @@ export async function openWorkload(root: string, setFile: string | undefined, on
 
 async function projectsBelow(root: string): Promise<readonly Project[]> {
   const isProject = async (dir: string): Promise<boolean> => (await absentAsUndefined(stat(join(dir, 'Cargo.toml')))) !== undefined;
-  if (await isProject(root)) return [{ ...plain, name: basename(root), dir: root }];
+  if (await isProject(root)) return [{ ...plainProject, name: basename(root), dir: root }];
   const apps = (await absentAsUndefined(stat(join(root, 'apps')))) ? join(root, 'apps') : root;
   const names = (await absentAsUndefined(readdir(apps))) ?? [];
   const found: Project[] = [];
-  for (const name of names.sort(byCodeUnit)) if (await isProject(join(apps, name))) found.push({ ...plain, name, dir: join(apps, name) });
+  for (const name of names.sort(byCodeUnit))
+    if (await isProject(join(apps, name))) found.push({ ...plainProject, name, dir: join(apps, name) });
   return found;
 }
 
@@ -110,7 +112,7 @@ export function setText(projects: readonly Project[]): string {
 /** Writes a workspace with so many members to a folder. The edit is one of a driver, which is a program. */
 export async function workspaceSubject(members: number, dir: string): Promise<EditSubject> {
   await writeFiles(dir, driverWorkspace(members));
-  return { project: { ...plain, name: `workspace of ${members}`, dir }, file: join(dir, driverSource(7)) };
+  return { project: { ...plainProject, name: `workspace of ${members}`, dir }, file: join(dir, driverSource(7)) };
 }
 
 export async function writeFiles(folder: string, files: Files): Promise<void> {

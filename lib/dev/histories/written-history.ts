@@ -78,7 +78,9 @@ export function replayAllWritten(
   const limit = pLimit(2); // one waits for cargo while the other waits for Bloomery
   const warmed = first ? faultOf(first) : Promise.resolve(undefined);
   const rest = others.map((history) => [history.name, warmed.catch(() => undefined).then(() => limit(faultOf, history))] as const);
-  return new Map([...(first ? [[first.name, warmed] as const] : []), ...rest]);
+  const all = new Map([...(first ? [[first.name, warmed] as const] : []), ...rest]);
+  for (const replayed of all.values()) replayed.catch(() => undefined); // the caller waits for one after the other
+  return all;
 }
 
 type Page = Pick<WrittenHistory, 'what' | 'steps'> & { readonly folder?: string; readonly files: Readonly<Record<string, Content>> };

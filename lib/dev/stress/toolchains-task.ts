@@ -1,0 +1,114 @@
+// What tasks/stress-toolchains.ts does: tries the crate compiler with each toolchain that is promised, and prints a table of them.
+import { mkdir, mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Flag } from '../../cli/command-line.ts';
+import { cacheDirOf } from '../../cli/task.ts';
+import type { Task } from '../../cli/task.ts';
+import type { Json } from '../../core/digest.ts';
+import { exitCodes } from '../../core/errors.ts';
+import type { Outcome } from '../../core/events.ts';
+import { removeTree } from '../../core/paths.ts';
+import { leastRelease } from '../../crates/toolchain/choice.ts';
+import { compareReleases } from '../../crates/toolchain/toolchain.ts';
+import { promisedToolchains, testedToolchain } from './tested-toolchains.ts';
+import { tryToolchain } from './toolchain-trial.ts';
+import type { Count, Trial } from './toolchain-trial.ts';
+
+export const toolchainsFlags: Readonly<Record<string, Flag>> = {
+  cache: {
+    type: 'string',
+    value: 'DIR',
+    help: 'the cache that toolchains of Debian are kept in (default BLOOMERY_CACHE, or ~/.cache/bloomery)',
+  },
+  json: { type: 'boolean', help: 'print one JSON object as the last line' },
+};
+
+/** A row of the table: a toolchain that was tried, or the reason why it was not. */
+export type ToolchainRow = { readonly name: string } & ({ readonly release: string; readonly trial: Trial } | { readonly why: string });
+
+/** Tries the toolchains that the words name, or those that are promised. Exit code 1 after a fault, 69 where one could not be obtained. */
+export async function stressToolchains(task: Task, root: string): Promise<Outcome> {
+  const { args, host, print, report, signal } = task;
+  const names = args.words.length > 0 ? args.words : promisedToolchains;
+  const cacheDir = cacheDirOf(task);
+  const rows: ToolchainRow[] = [];
+  const top = await mkdtemp(join(host.env['TMPDIR'] ?? tmpdir(), 'bloomery-toolchains-'));
+  try {
+    for (const [index, name] of names.entries()) {
+      const found = await testedToolchain(name, { env: host.env, cacheDir, cwd: host.cwd }, { report, signal });
+      if ('why' in found) {
+        rows.push(found);
+        continue;
+      }
+      const scratch = join(top, String(index));
+      await mkdir(scratch);
+      const place = { root, scratch, env: host.env, cacheDir: host.cacheDir, node: process.execPath, pid: process.pid };
+      const trial = await tryToolchain(found.toolchain, place, { report, signal });
+      rows.push({ name, release: found.toolchain.release, trial });
+      for (const fault of trial.faults) report({ kind: 'note', text: `fault with ${name}: ${fault}` });
+      removeTree(scratch);
+    }
+  } finally {
+    removeTree(top);
+  }
+  for (const line of [...tableOf(rows), oldestOf(rows)]) print(line);
+  return { exitCode: exitCodeOf(rows), json: { rows: rows.map(jsonOf), leastRelease } };
+}
+
+/** The lines of the table. What went wrong, and what was not tried, is below the row of its toolchain. */
+export function tableOf(rows: readonly ToolchainRow[]): readonly string[] {
+  const cells = rows.map((row) => ('why' in row ? [row.name, 'untried'] : [row.name, ...cellsOf(row.release, row.trial)]));
+  const all = [['toolchain', 'cargo', 'rustc', 'tests', 'histories', 'calls'], ...cells];
+  const widths = (all[0] ?? []).map((_, column) => Math.max(...all.map((line) => line[column]?.length ?? 0)));
+  const lines = all.map((line) =>
+    line
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+  const [title = '', ...others] = lines;
+  return [title, ...rows.flatMap((row, index) => [others[index] ?? '', ...remarksOf(row).map((remark) => `  ${remark}`)])];
+}
+
+function cellsOf(release: string, { cargo, tests, histories, calls }: Trial): readonly string[] {
+  return [
+    cargo.split(' ')[0] ?? cargo,
+    release,
+    said(tests, 'passed', 'failed'),
+    said(histories, 'same', 'differ'),
+    said(calls, 'same', 'differ'),
+  ];
+}
+
+function said({ good, bad }: Count, well: string, badly: string): string {
+  return bad === 0 ? `${good} ${well}` : `${good} ${well}, ${bad} ${badly}`;
+}
+
+function remarksOf(row: ToolchainRow): readonly string[] {
+  return 'why' in row ? [row.why] : [...row.trial.faults, ...row.trial.untried.map((what) => `untried: ${what}`)];
+}
+
+/** Whether the oldest toolchain of the table shows the lowest supported release, as a sentence. */
+export function oldestOf(rows: readonly ToolchainRow[]): string {
+  const oldest = oldestRelease(rows);
+  if (oldest === undefined) return 'no toolchain was tried';
+  const lowest = `the lowest supported release is ${leastRelease}`;
+  return compareReleases(oldest, leastRelease) === 0 ? `${lowest}, and was tried` : `${lowest}, and the oldest that was tried is ${oldest}`;
+}
+
+function oldestRelease(rows: readonly ToolchainRow[]): string | undefined {
+  return rows.flatMap((row) => ('why' in row ? [] : [row.release])).sort(compareReleases)[0];
+}
+
+function exitCodeOf(rows: readonly ToolchainRow[]): number {
+  if (rows.some((row) => !('why' in row) && row.trial.faults.length > 0)) return exitCodes.failed;
+  return rows.some((row) => 'why' in row) ? exitCodes.host : exitCodes.done;
+}
+
+function jsonOf(row: ToolchainRow): Json {
+  if ('why' in row) return { toolchain: row.name, untried: row.why };
+  const { cargo, tests, histories, calls, faults, untried } = row.trial;
+  const counts = { tests: { ...tests }, histories: { ...histories }, calls: { ...calls } };
+  return { toolchain: row.name, cargo, rustc: row.release, ...counts, faults: [...faults], untriedParts: [...untried] };
+}
