@@ -60,4 +60,11 @@ test('other limits give another verdict of the same record', async () => {
   assert.is((await replay(recorded(4000), rules, { ...rules.limits, timeoutMs: 800 })).verdict.kind, 'stalled');
 });
 
+test('a recording without an end is given up when the run is interrupted', async () => {
+  const abort = new AbortController();
+  const judged = replay('/dev/zero', rules, rules.limits, abort.signal).catch((error: unknown) => error);
+  abort.abort(new Error('interrupted'));
+  assert.match(String(await judged), 'interrupted');
+});
+
 test.run();

@@ -14,12 +14,13 @@ export function judgedText(bytes: Uint8Array, rules: ConsoleRules): Judgement {
 }
 
 /** Judges the transcript at `path`. Without X.log.times the bytes alone decide. */
-export async function replay(path: string, rules: ConsoleRules, limits: Limits): Promise<Judgement> {
+export async function replay(path: string, rules: ConsoleRules, limits: Limits, signal?: AbortSignal): Promise<Judgement> {
   const timed = await hasTimes(path);
   const judge = new Judge(rules, limits, timed);
   let lastMs = 0;
   let closed = false;
   for await (const piece of readTranscript(path)) {
+    signal?.throwIfAborted();
     lastMs = piece.atMs ?? lastMs;
     if (piece.kind === 'bytes') judge.read(lastMs, piece.bytes);
     else judge.mark(lastMs, piece.mark);

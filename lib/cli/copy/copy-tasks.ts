@@ -44,6 +44,8 @@ export interface CopiedTasks {
   readonly packages: readonly string[];
   /** Packages that it already had in another version. */
   readonly otherVersions: readonly string[];
+  /** Files of an earlier copy that the user changed. */
+  readonly leftAlone: readonly FileChange[];
 }
 
 export interface FileChange {
@@ -66,18 +68,19 @@ export async function copyTasks({ root, folder, tasks, examples, parts }: CopyRe
   };
   const closure = await closureOf(root, wanted);
   const changes = await changesOf({ root, target, origin: before, closure });
-  const own = changes.filter(({ state }) => ['in the way', 'changed here', 'changed on both sides'].includes(state));
-  if (own.length > 0) {
-    const named = own.map(({ path, state }) => `${join(copyName, path)}: ${state}`).join('\n');
-    throw cannot(`copy into "${folder}"`, `files there would be overwritten (${own.length})`, {
+  const inTheWay = changes.filter(({ state }) => state === 'in the way');
+  if (inTheWay.length > 0) {
+    const named = inTheWay.map(({ path, state }) => `${join(copyName, path)}: ${state}`).join('\n');
+    throw cannot(`copy into "${folder}"`, `files there would be overwritten (${inTheWay.length})`, {
       detail: named,
-      hint: '--update FOLDER copies newer files and does not change these',
+      hint: 'move these files, or choose another folder',
     });
   }
   await writeAll({ root, target, origin: before, closure, changes }, wanted);
   const { added, otherVersions } = await addPackages(root, folder, closure.packages);
+  const leftAlone = changes.filter(({ state }) => ['changed here', 'changed on both sides'].includes(state));
   const entries = Object.fromEntries(wanted.tasks.map((path) => [path, posix.join(copyName, path)]));
-  return { entries, files: closure.files.length, lines: closure.lines, packages: added, otherVersions };
+  return { entries, files: closure.files.length, lines: closure.lines, packages: added, otherVersions, leftAlone };
 }
 
 /**

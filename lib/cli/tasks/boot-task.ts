@@ -96,7 +96,7 @@ async function replayed(task: Task, root: string, recording: string): Promise<JU
   const reported = {
     system,
     subject: basename(file),
-    judgement: await replay(file, rules, bootLimits(args, rules.limits)),
+    judgement: await replay(file, rules, bootLimits(args, rules.limits), task.signal),
     transcript: file,
   };
   for (const line of reportLines(reported)) print(line);

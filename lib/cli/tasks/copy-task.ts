@@ -36,10 +36,11 @@ export async function copy(task: Task): Promise<Outcome> {
   const example = 'npx zx tasks/copy.ts test-boot.ts ../my-kernel';
   if (tasks.length === 0) throw cannot('copy tasks', `"${word}" is no task and a folder`, { blame: 'usage', hint: example });
   const copied = await copyTasks({ root: repository, folder, tasks, examples: args.list('example'), parts: args.list('with') });
-  const { entries, files, lines, packages, otherVersions } = copied;
+  const { entries, files, lines, packages, otherVersions, leftAlone } = copied;
   say(task, `${plural(files, 'file')} with ${lines} lines are in ${shown(task, folder)}/${copyName}`);
   if (packages.length > 0) say(task, `package.json got ${packages.join(', ')}: run npm install there`);
   if (otherVersions.length > 0) say(task, `package.json has another version of ${otherVersions.join(', ')}, which was left alone`);
+  for (const { path, state } of leftAlone) say(task, `left alone, ${state}: ${copyName}/${path}`);
   if (!args.has('json')) for (const entry of Object.values(entries)) task.print(`npx zx ${entry}`);
   return { json: { entries: { ...entries }, files, lines, packages: [...packages] } };
 }
