@@ -28,6 +28,7 @@ await task({
     case 'host': throw cannot('do it', 'no', { blame: 'host', detail: 'last words' });
     case 'bug': throw new TypeError('oops');
     case 'seven': return { exitCode: 7 };
+    case 'stuck': return await new Promise(() => {});
     case 'wait':
       process.stderr.write('ready');
       const timer = setInterval(() => {}, 1000);
@@ -78,6 +79,19 @@ test('the arguments begin after the script, under zx and under node', () => {
     ['lib/core/sh.test.ts'],
     'only the first is the script',
   );
+});
+
+test('a task that waits for something that can never happen ends with a sentence', async () => {
+  await withPuppet(async (play) => {
+    for (const runner of ['node', 'zx']) {
+      const { exitCode, stderr } = await play(['stuck'], { runner });
+      assert.equal(
+        [exitCode, stderr.split('\n').slice(0, 1), stderr.split('\n').length],
+        [1, ['error: Cannot finish: the task waits for something that can never happen'], 3],
+        runner,
+      );
+    }
+  });
 });
 
 test('with zx and with node the same task prints the same', async () => {

@@ -3,7 +3,7 @@
 // it uses the process.
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { cannotBecause, errnoOf, exitCodes, Failure, hostExhausted } from '../core/errors.ts';
+import { cannot, cannotBecause, errnoOf, exitCodes, Failure, hostExhausted } from '../core/errors.ts';
 import type { Context, Outcome } from '../core/events.ts';
 import { asTyped, helpText, hintIn, parseCommandLine } from './command-line.ts';
 import type { CommandLine, Usage } from './command-line.ts';
@@ -29,6 +29,8 @@ export interface Task extends Context {
   /** Writes raw bytes to standard output at the speed of its reader. Returns false when the reader is gone. */
   readonly write: (bytes: Uint8Array) => Promise<boolean>;
 }
+
+const stuckHint = 'a page or a module that it imports may have an await that never ends; without such a page, please report it';
 
 /**
  * Runs a task to its end. Sets the exit code and lets the process end by itself, so that output is never
@@ -67,6 +69,9 @@ export async function task(usage: Usage, work: (task: Task) => Promise<Outcome |
     process.stderr.write(errorText(error, colours, (hint) => hintIn(hint, folders)));
     process.exitCode = error instanceof Failure ? error.exitCode : exitCodes.bug;
   };
+  process.once('beforeExit', () => {
+    if (!isEnded) fail(cannot('finish', 'the task waits for something that can never happen', { hint: stuckHint }));
+  });
 
   try {
     const args = parseCommandLine(usage, scriptArguments(process.argv));
