@@ -1,11 +1,12 @@
 // Copies of tasks in other repositories: the copied files, the record of a copy, and that files of the user
 // are never overwritten.
-import { appendFile, mkdir, mkdtemp, readFile, rm, unlink, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { digestBytes } from '../../core/digest.ts';
+import { Failure } from '../../core/errors.ts';
 import { checkCopy, copyTasks, updateCopy } from './copy-tasks.ts';
 import { importClosure } from '../../core/modules/import-closure.ts';
 import { optionalParts } from '../optional-parts.ts';
@@ -136,6 +137,19 @@ test('a copy over files of the user is refused before anything is written', asyn
   assert.match(await readFile(join(folder, 'bloomery/lib/core/a.ts'), 'utf8'), /\/\/ mine\n$/);
   await rm(join(folder, 'bloomery/lib/core/a.ts'));
   assert.equal(await checkCopy(root, folder), [{ path: 'lib/core/a.ts', state: 'changed here' }], 'a file that was removed is a change');
+});
+
+test('a folder of the copy that is a link is refused before anything is written', async () => {
+  for (const at of ['bloomery', 'bloomery/lib/core']) {
+    const { root, folder } = await repository();
+    const elsewhere = join(dir, `elsewhere-${count++}`);
+    await mkdir(elsewhere);
+    await mkdir(dirname(join(folder, at)), { recursive: true });
+    await symlink(elsewhere, join(folder, at));
+    const error = await copyTasks({ root, folder, tasks: ['build'], examples: [], parts: [] }).catch((reason: Error) => reason);
+    assert.ok(error instanceof Failure && error.message === `Cannot copy into "${folder}": "${at}" there is a link`, String(error));
+    assert.equal(await readdir(elsewhere), []);
+  }
 });
 
 test('unknown tasks, examples and copies are named', async () => {

@@ -1,6 +1,6 @@
 // Copies tasks into another repository with everything that they need, and updates the copy. Files that the
 // user changed there are never overwritten.
-import { copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, lstat, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, posix, relative } from 'node:path';
 import { byCodeUnit } from '../../core/digest.ts';
 import type { Digest } from '../../core/digest.ts';
@@ -138,6 +138,10 @@ async function writeAll(
 ): Promise<ReadonlySet<string>> {
   const taken = new Set<string>();
   const files: Record<string, Digest> = {};
+  await refuseLinks(
+    target,
+    changes.map(({ path }) => path),
+  );
   for (const { path, state } of changes) {
     const to = join(target, path);
     if (state === 'changed upstream' || state === 'new upstream') await publish(join(root, path), to);
@@ -242,6 +246,19 @@ function parseManifest(text: string, root: string): { readonly version: string; 
   const dependencies = fields.table('dependencies');
   const versions = (dependencies?.names() ?? []).map((name) => [name, dependencies?.text(name) ?? ''] as const);
   return { version: fields.text('version') ?? '0.0.0', versions: Object.fromEntries(versions) };
+}
+
+/** A folder of the copy that is a link leads to other files of the user, perhaps outside of the repository. */
+async function refuseLinks(target: string, paths: readonly string[]): Promise<void> {
+  const folders = new Set(paths.flatMap((path) => path.split('/').map((_, index, parts) => parts.slice(0, index).join('/'))));
+  for (const folder of folders) {
+    const stats = await absentAsUndefined(lstat(join(target, folder)));
+    if (!stats?.isSymbolicLink()) continue;
+    const name = posix.join(copyName, folder);
+    throw cannot(`copy into "${dirname(target)}"`, `"${name}" there is a link`, {
+      hint: 'replace it by a folder, or choose another folder',
+    });
+  }
 }
 
 async function publish(from: string, to: string): Promise<void> {
