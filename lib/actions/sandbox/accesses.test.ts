@@ -132,7 +132,7 @@ function asker(
 
 const reasons = ['link', 'declared', 'read'] as const;
 
-test('a path next to the user\'s folder is shown when the source text has it with its "../", and so is a folder of it that the text names', async () => {
+test('a path next to the user\'s folder is shown when the sources name it with its "../", or a folder of it', async () => {
   await withScratch(async (scratch) => {
     for (const name of ['README.md', 'proto/deep/api.txt', 'other/secret.txt', 'proto-2/x']) await scratch.write(`home/src/${name}`, '');
     await mkdir(join(scratch.folder, 'home/src/app'));

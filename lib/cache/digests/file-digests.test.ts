@@ -229,7 +229,7 @@ test('trees have the same digests with and without a second thread, also when a 
   });
 });
 
-test('a second thread starts although planning read the manifests, and does not start if the trees were read or their digests are stored', async () => {
+test('a second thread starts although planning read the manifests, and not if the trees were read or their digests are stored', async () => {
   await withScratch(async (scratch) => {
     const { folder, write, reopen } = scratch;
     const dirs = Array.from({ length: 40 }, (_, index) => join(folder, `crate-${index}`));
