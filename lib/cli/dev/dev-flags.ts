@@ -1,4 +1,4 @@
-// The command line of tasks/dev.ts: the flags of the tasks that it repeats, and those for watching.
+// The command line of tasks/dev.ts: flags of the repeated tasks, and flags for watching.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { cannot, nearest } from '../../core/errors.ts';

@@ -1,4 +1,4 @@
-// What tasks/net.ts does: takes (or prints) the steps that make a network for machines, or remove it.
+// The work of tasks/net.ts: runs or prints the steps that create or remove a network for machines.
 import { writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { cannot, cannotBecause } from '../../core/errors.ts';
@@ -64,7 +64,7 @@ function networkOfFlags({ args }: Task): TapNetwork {
   const device = args.text('device') ?? 'bloomery0';
   const address = args.text('address') ?? '10.77.0.1/24';
   const user = args.text('user') ?? userInfo().username;
-  // IFNAMSIZ of net/if.h, and what ip(8) takes.
+  // The limit is IFNAMSIZ of net/if.h, and the characters are those that ip(8) accepts.
   if (!/^[a-zA-Z][\w.-]{0,14}$/.test(device)) {
     throw cannot(`use --device "${device}"`, 'it must be a name of at most 15 letters and digits', { blame: 'usage' });
   }
