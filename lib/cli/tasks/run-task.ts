@@ -31,7 +31,7 @@ export const runFlags = {
   symbols: { type: 'string', value: 'ELF', help: 'with --gdb: the kernel with its symbols, for the command that is printed' },
   vscode: { type: 'boolean', help: 'with --gdb: write .vscode/launch.json, by which Visual Studio Code (CodeLLDB) debugs the kernel' },
   cast: { type: 'string', value: 'FILE', help: 'record the console as an asciicast of version 2, which asciinema plays' },
-  restore: { type: 'string', value: 'FOLDER', help: 'go on from a snapshot (tasks/vm.ts snapshot FOLDER)' },
+  restore: { type: 'string', value: 'FOLDER', help: 'continue from a snapshot (tasks/vm.ts snapshot FOLDER)' },
   timeout: { type: 'string', value: 'S', help: 'with -- COMMAND: give up after S seconds of booting, or S seconds of the command' },
   login: loginFlag,
   log: { type: 'string', value: 'FILE', help: 'with -- COMMAND: the transcript (default: in out/logs)' },

@@ -17,9 +17,9 @@ import type { Task } from '../task.ts';
 import type { Outcome } from '../../core/events.ts';
 
 export const vmFlags = {
-  machine: { type: 'string', value: 'PID', help: 'which machine, where several run' },
-  cpus: { type: 'string', value: 'N', help: 'resize: so many processors (run.ts --max-cpus says how many there may be)' },
-  memory: { type: 'string', value: 'SIZE', help: 'resize: so much memory, like 512M or 2G' },
+  machine: { type: 'string', value: 'PID', help: 'which machine, if several are running' },
+  cpus: { type: 'string', value: 'N', help: 'resize: the number of processors (run.ts --max-cpus sets the limit)' },
+  memory: { type: 'string', value: 'SIZE', help: 'resize: the size of the memory, like 512M or 2G' },
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 } as const satisfies Record<string, Flag>;
 
@@ -39,7 +39,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   },
   resume: async (control) => {
     await control.resume();
-    return 'goes on';
+    return 'is running again';
   },
   info: async (control) => infoWords(await control.info()),
   resize: async (control, { args }) => {
@@ -66,7 +66,7 @@ const verbs: Readonly<Record<string, Verb>> = {
       await rm(path(folder), { recursive: true, force: true });
       throw error;
     }
-    return `is kept in ${folder}; npx zx tasks/run.ts --restore ${folder} goes on from there`;
+    return `is kept in ${folder}; npx zx tasks/run.ts --restore ${folder} continues it`;
   },
   screenshot: async (control, { args, path }) => {
     const file = args.words[1];
@@ -85,7 +85,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   },
   shutdown: async (control) => {
     await control.shutdown();
-    return 'was told to power off';
+    return 'was asked to power off';
   },
 };
 

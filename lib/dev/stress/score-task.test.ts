@@ -66,7 +66,7 @@ test('a folder without an index, and an unknown label, are errors', async () => 
     const error: unknown = await scored(folder).catch((reason: unknown) => reason);
     return error instanceof Failure ? `${error.message} ${error.hint}` : String(error);
   };
-  assert.match(await refused(join(root, 'none')), 'its index.tsv or index.toml says what each text is');
+  assert.match(await refused(join(root, 'none')), 'its index.tsv or index.toml must have a label for each text');
   await writeFile(join(root, 'index.tsv'), 'path\tsystem\tlabel\tkind\na.log\tredox\tgood\t\n');
   assert.match(await refused(root), '"a.log" has the label "good"');
 });

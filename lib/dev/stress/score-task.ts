@@ -199,7 +199,7 @@ async function labelled(folder: string): Promise<readonly Labelled[]> {
   const what = `score "${folder}"`;
   const read = (name: string): Promise<string> =>
     readFile(join(folder, name), 'utf8').catch((error: unknown) => {
-      throw cannotBecause(what, error, 'its index.tsv or index.toml says what each text is');
+      throw cannotBecause(what, error, 'its index.tsv or index.toml must have a label for each text');
     });
   const tsv = await read('index.tsv').catch(() => undefined);
   const rows =
