@@ -59,8 +59,8 @@ export async function bootCases(task: Task, root: string): Promise<readonly JUni
 }
 
 /**
- * Writes the JUnit report, and prints the table of several boots, annotations for GitHub, and how the findings differ from earlier ones. Returns exit code 0
- * if every case booted.
+ * Writes the JUnit report. Prints the table of several boots, annotations for GitHub, and how the findings
+ * differ from earlier ones. Returns exit code 0 if every case booted.
  */
 export async function reportCases(
   { args, path, print, report, host }: Task,

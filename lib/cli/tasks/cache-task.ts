@@ -25,13 +25,13 @@ import type { Outcome } from '../../core/events.ts';
 
 export const cacheFlags = {
   cache: { type: 'string', value: 'DIR', help: 'the cache directory (default BLOOMERY_CACHE, or ~/.cache/bloomery)' },
-  'max-size': { type: 'string', value: 'SIZE', help: 'gc: keep at most this much (500MiB, 20GiB), the most recently used' },
-  'older-than': { type: 'string', value: 'AGE', help: 'gc: remove what was not used for this long (30d, 12h)' },
-  'dry-run': { type: 'boolean', help: 'gc: say what would go, and remove nothing' },
-  repair: { type: 'boolean', help: 'verify: remove what is damaged; it is a miss then' },
+  'max-size': { type: 'string', value: 'SIZE', help: 'gc: keep at most this size (500MiB, 20GiB) of the most recently used data' },
+  'older-than': { type: 'string', value: 'AGE', help: 'gc: remove data that was not used for this time (30d, 12h)' },
+  'dry-run': { type: 'boolean', help: 'gc: print what would be removed, and remove nothing' },
+  repair: { type: 'boolean', help: 'verify: remove damaged data, which is a miss afterwards' },
   rebuild: { type: 'string', value: 'N', help: 'verify: compile N random results again and compare' },
-  seed: { type: 'string', value: 'TEXT', help: 'verify: chooses which results --rebuild takes (default: other ones each time)' },
-  'no-sandbox': { type: 'boolean', help: 'verify --rebuild: take results that were made without bubblewrap' },
+  seed: { type: 'string', value: 'TEXT', help: 'verify: chooses the results for --rebuild (default: different ones each time)' },
+  'no-sandbox': { type: 'boolean', help: 'verify --rebuild: compile results that were built without bubblewrap' },
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 } as const satisfies Record<string, Flag>;
 

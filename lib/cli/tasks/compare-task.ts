@@ -20,7 +20,7 @@ export const compareFlags = {
   kernels: {
     type: 'string',
     value: 'A,B',
-    help: "two kernels: names of the page's, or the system's name for its own (default: the first other one, its own)",
+    help: 'two kernels: names on the page, or the name of the system for its own kernel (default: the first other one and its own)',
   },
   ...{ profile, accel, cpus, memory, cache, timeout, silence, grace, 'no-ask': noAsk, expect, send },
   json: { type: 'boolean', help: 'print one JSON object as the last line' },

@@ -16,10 +16,10 @@ export const copyFlags = {
     type: 'string',
     value: 'PART',
     multiple: true,
-    help: `copy a part that tasks do without: ${Object.keys(optionalParts).join(', ')} (docs/copying-tasks.md)`,
+    help: `copy an optional part too: ${Object.keys(optionalParts).join(', ')} (docs/copying-tasks.md)`,
   },
-  check: { type: 'boolean', help: 'say which files of the copy in FOLDER were changed, there or here; exit 1 if there are any' },
-  update: { type: 'boolean', help: 'take what is newer here into FOLDER, but for files that were changed there' },
+  check: { type: 'boolean', help: 'list the files of the copy in FOLDER that were changed, there or here; exit 1 if there are any' },
+  update: { type: 'boolean', help: 'copy newer files into FOLDER, except those that were changed there' },
   json: { type: 'boolean', help: 'print { entries, files, lines, packages }; with --check and --update { changes }' },
 } as const satisfies Record<string, Flag>;
 

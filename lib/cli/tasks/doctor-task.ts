@@ -19,7 +19,10 @@ export const doctorFlags = {
     multiple: true,
     help: `only what this work needs: a system, or ${Object.keys(needs).join(', ')}`,
   },
-  install: { type: 'boolean', help: 'get what is missing, by apt-get (as root or with sudo), and a Rust; otherwise print the command' },
+  install: {
+    type: 'boolean',
+    help: 'install what is missing with apt-get (as root or with sudo), and a Rust toolchain; otherwise print the command',
+  },
   cache: { type: 'string', value: 'DIR', help: 'the cache directory (default: BLOOMERY_CACHE, else ~/.cache/bloomery)' },
   'rust-src': { type: 'string', value: 'DIR|ARCHIVE', help: 'the source of the standard library (default: BLOOMERY_RUST_SRC)' },
   json: { type: 'boolean', help: 'print one JSON object as the last line' },

@@ -33,9 +33,9 @@ export const listFlags = {
   config: configurationFlags.config,
   cookbook: { ...configurationFlags.cookbook, help: "a cookbook like Redox's: its recipes are listed too" },
   ...sourceFlags,
-  tree: { type: 'boolean', help: 'print what is installed, each with what it depends on' },
-  check: { type: 'boolean', help: 'look for mistakes in configuration and recipes; exit code 1 where there are some' },
-  out: { type: 'string', value: 'DIR', help: 'where the last build put its manifest (default: out)' },
+  tree: { type: 'boolean', help: 'print installed packages, each with its dependencies' },
+  check: { type: 'boolean', help: 'look for errors in the configuration and in recipes; exit code 1 if there are any' },
+  out: { type: 'string', value: 'DIR', help: 'the folder with the manifest of the last build (default: out)' },
   cache: { type: 'string', value: 'DIR', help: 'the cache directory (default BLOOMERY_CACHE, or ~/.cache/bloomery)' },
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 } as const satisfies Record<string, Flag>;

@@ -14,9 +14,9 @@ import { pathOf } from '../../core/paths.ts';
 export const netFlags = {
   device: { type: 'string', value: 'NAME', help: 'the TAP device (default bloomery0)' },
   address: { type: 'string', value: 'A.B.C.D/N', help: "the host's address in the network (default 10.77.0.1/24)" },
-  firewall: { type: 'string', value: 'nft|iptables', help: 'what does the NAT (default nft where it is installed)' },
-  user: { type: 'string', value: 'NAME', help: 'who may use the device (default: you)' },
-  'dry-run': { type: 'boolean', help: 'print the commands and run none' },
+  firewall: { type: 'string', value: 'nft|iptables', help: 'the program that sets up NAT (default nft if it is installed)' },
+  user: { type: 'string', value: 'NAME', help: 'the user who may open the device (default: you)' },
+  'dry-run': { type: 'boolean', help: 'print the commands, and run none' },
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 } as const satisfies Record<string, Flag>;
 

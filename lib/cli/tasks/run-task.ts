@@ -26,17 +26,20 @@ import { launchFile, launchText } from './vscode-launch.ts';
 
 export const runFlags = {
   ...machineFlags,
-  graphical: { type: 'boolean', help: 'a screen: in a window where this host has a desktop, else at the first free VNC port of 127.0.0.1' },
+  graphical: {
+    type: 'boolean',
+    help: 'show a screen: in a window if this host has a desktop, else at the first free VNC port of 127.0.0.1',
+  },
   ...gdbFlags,
   symbols: { type: 'string', value: 'ELF', help: 'with --gdb: the kernel with its symbols, for the command that is printed' },
-  vscode: { type: 'boolean', help: 'with --gdb: write .vscode/launch.json, by which Visual Studio Code (CodeLLDB) debugs the kernel' },
+  vscode: { type: 'boolean', help: 'with --gdb: write .vscode/launch.json, with which Visual Studio Code (CodeLLDB) debugs the kernel' },
   cast: { type: 'string', value: 'FILE', help: 'record the console as an asciicast of version 2, which asciinema plays' },
   restore: { type: 'string', value: 'FOLDER', help: 'continue from a snapshot (tasks/vm.ts snapshot FOLDER)' },
-  timeout: { type: 'string', value: 'S', help: 'with -- COMMAND: give up after S seconds of booting, or S seconds of the command' },
+  timeout: { type: 'string', value: 'S', help: 'with -- COMMAND: stop after S seconds of the boot, or S seconds of the command' },
   login: loginFlag,
   log: { type: 'string', value: 'FILE', help: 'with -- COMMAND: the transcript (default: in out/logs)' },
   verbose: { type: 'boolean', help: 'with -- COMMAND: show the console while it boots' },
-  quiet: { type: 'boolean', help: 'no progress, only errors and results' },
+  quiet: { type: 'boolean', help: 'print only errors and results, without progress' },
   json: { type: 'boolean', help: 'with -- COMMAND: print one JSON object as the last line, with the output in it' },
 } as const satisfies Record<string, Flag>;
 

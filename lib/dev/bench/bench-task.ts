@@ -21,14 +21,14 @@ export const benchFlags = {
   repeat: {
     type: 'string',
     value: 'N',
-    help: 'how often each thing is measured (image, workspace, inner-loop: 5, with --corpus 7, crates: 3); the median counts',
+    help: 'the number of measurements (image, workspace, inner-loop: 5, with --corpus 7, crates: 3); the median is used',
   },
   corpus: {
     type: 'string',
     value: 'DIR',
-    help: 'crates, inner-loop: programs with all their dependencies, offline (default: a small fixture)',
+    help: 'crates, inner-loop: a folder of programs with all their dependencies (default: a small fixture)',
   },
-  set: { type: 'string', value: 'FILE', help: 'crates, inner-loop: which programs of the corpus and how, as for tasks/crates.ts' },
+  set: { type: 'string', value: 'FILE', help: 'crates, inner-loop: the programs of the corpus and their options, as for tasks/crates.ts' },
   programs: {
     type: 'string',
     value: 'A,B',

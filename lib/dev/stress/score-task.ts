@@ -22,9 +22,9 @@ export const scoreFlags = {
   fold: {
     type: 'string',
     value: 'K',
-    help: `hold back the texts of part K of ${folds}, and tell nothing of them but their numbers, while rules are written`,
+    help: `hold back the texts of part K of ${folds}, and print only their figures`,
   },
-  mutate: { type: 'boolean', help: 'count how often a verdict changes when the same text comes with other line ends, colours or prefixes' },
+  mutate: { type: 'boolean', help: 'count the verdicts that change if a text has other line ends, colours or prefixes' },
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 } as const satisfies Record<string, Flag>;
 

@@ -44,7 +44,9 @@ export async function stressKill(subject: Subject, calm: Calm, rounds: number, s
     const again = await mustBuild(subject, site, context);
     if (again > 0) faults.push(`${what}: ${again} units were built again by a third run`);
     await rm(join(site.cache, '..'), { recursive: true, force: true });
-    const sofar = `round ${round} of ${rounds}: killed after ${atMs} ms with ${before.length} results kept, completed; ${faults.length} faults so far`;
+    const sofar =
+      `round ${round} of ${rounds}: killed after ${atMs} ms with ${before.length} results kept, completed; ` +
+      `${faults.length} faults so far`;
     context.report({ kind: 'note', text: sofar });
   }
   const sentence =

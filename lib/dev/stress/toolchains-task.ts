@@ -20,7 +20,7 @@ export const toolchainsFlags: Readonly<Record<string, Flag>> = {
   cache: {
     type: 'string',
     value: 'DIR',
-    help: 'the cache that toolchains of Debian are kept in (default BLOOMERY_CACHE, or ~/.cache/bloomery)',
+    help: 'the cache in which toolchains of Debian are kept (default BLOOMERY_CACHE, or ~/.cache/bloomery)',
   },
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 };
