@@ -188,7 +188,7 @@ test('a snapshot that cannot be written leaves nothing, and a second order to a 
 test('wrong arguments are reported, and an ambiguous machine is an error', async () => {
   assert.match((await vm('puase')).stderr, 'did you mean pause?');
   assert.match((await vm('resize')).stderr, 'Cannot resize the machine: it needs --cpus N or --memory SIZE');
-  assert.match((await vm('pause', '--machine', '1')).stderr, 'Cannot find a machine: none runs as process 1');
+  assert.match((await vm('pause', '--machine', '1')).stderr, 'Cannot find a machine: no machine is running as process 1');
   assert.equal(((await vm('list')).json['machines'] as readonly unknown[]).length, 1);
 });
 
@@ -198,7 +198,7 @@ test('the power button ends the guest in an orderly way', async () => {
   assert.is((await Promise.race([machine.ended, late])).exitCode, 0);
   await machine.stop();
   assert.equal(await runningMachines(root), []);
-  assert.match((await vm('info')).stderr, 'Cannot find a machine: none runs');
+  assert.match((await vm('info')).stderr, 'Cannot find a machine: no machine is running');
 });
 
 /** Boots the guest with `more` on its command line and judges it. */

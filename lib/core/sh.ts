@@ -1,5 +1,6 @@
-// The only module that starts processes. Every command is an argument list that no shell reads; it runs in its own process group with an
-// explicit working directory and environment, dies with us whatever kills us, and its failure is a value.
+// The only module that starts processes. Every command is a list of arguments, without a shell. It runs in
+// its own process group, with an explicit working directory and environment. It is killed when this process
+// ends, for whatever reason. A failure of a command is a value.
 import { spawn } from 'node:child_process';
 import type { ChildProcessByStdio, StdioOptions } from 'node:child_process';
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
@@ -10,39 +11,46 @@ import { cannot, itemOf } from './errors.ts';
 
 export interface RunOptions {
   readonly cwd: string;
-  /** The whole environment of the child; nothing is inherited. */
+  /** The whole environment of the child, which inherits nothing. */
   readonly env: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
   readonly stdin?: string | Uint8Array;
-  /** Ask the child to stop after this long; the result then says `timedOut`. */
+  /** The child is asked to stop after this time. The result then has `timedOut`. */
   readonly timeoutMs?: number;
-  /** The child is killed when it has printed more than this; the result then says `printedTooMuch`. Default: no limit. */
+  /**
+   * The child is killed when it has printed more than this. The result then has `printedTooMuch`. Default: no
+   * limit.
+   */
   readonly mostOutputBytes?: number;
-  /** Called with each chunk of standard error as it arrives, beside its being kept. */
+  /** Called with each chunk of standard error as it arrives. The output is also kept. */
   readonly onStderr?: (chunk: string) => void;
   /**
-   * After the child has ended, its output is read for so long at most: a process that left its group may hold it open. The result then says
-   * `heldOpen`. Default: until the output ends, or the child is stopped.
+   * Limit for reading output after the child has ended, because a process that left its group may hold the
+   * output open. The result then has `heldOpen`. Default: the output is read until it ends or the child is
+   * stopped.
    */
   readonly outputGraceMs?: number;
-  /** Open files that the child gets beside its standard streams, as numbers 3, 4, ... */
+  /** Open files that the child gets in addition to its standard streams, as numbers 3, 4, ... */
   readonly files?: readonly number[];
 }
 
 export interface RunResult {
-  /** null when a signal ended the child. */
+  /** null if a signal ended the child. */
   readonly exitCode: number | null;
   readonly killedBy: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
   readonly timedOut: boolean;
   readonly printedTooMuch: boolean;
-  /** Another process held the output open after the child had ended. */
+  /** Whether another process held the output open after the child had ended. */
   readonly heldOpen: boolean;
   readonly durationMs: number;
 }
 
-/** A started child: wait for `ended`, or `stop()` it (SIGTERM to its process group, SIGKILL after `stopGraceMs`). */
+/**
+ * A started child. `ended` resolves at its end. `stop()` sends SIGTERM to its process group, and SIGKILL
+ * after `stopGraceMs`.
+ */
 export interface Child {
   readonly pid: number;
   readonly ended: Promise<RunResult>;
@@ -51,7 +59,7 @@ export interface Child {
 
 const stopGraceMs = 2000;
 
-/** Starts `argv` at once. Throws a Failure (host) when the program or the folder does not exist. */
+/** Starts `argv` at once. Throws a Failure (host) if the program or the folder does not exist. */
 export function start(argv: readonly string[], options: RunOptions): Child {
   const startMs = performance.now();
   const env = { PATH: defaultPath, ...options.env };
@@ -67,7 +75,7 @@ export function start(argv: readonly string[], options: RunOptions): Child {
     return printedBytes <= mostOutputBytes;
   };
   const [stdout, stderr] = [heard(child.stdout, fits), heard(child.stderr, fits)];
-  const decoder = new TextDecoder(); // a letter of several bytes may be cut by a chunk's end
+  const decoder = new TextDecoder(); // a chunk may end within a character of several bytes
   if (options.onStderr) child.stderr.on('data', (chunk: Buffer) => options.onStderr?.(decoder.decode(chunk, { stream: true })));
 
   let settled = false;
@@ -111,7 +119,10 @@ export function start(argv: readonly string[], options: RunOptions): Child {
   return { pid, ended, stop };
 }
 
-/** Runs `argv` to its end. A non-zero exit is a result, not an exception; an aborted signal is thrown as its reason. */
+/**
+ * Runs `argv` and waits for its end. A non-zero exit is a result, not an exception. An aborted signal is
+ * thrown as its reason.
+ */
 export async function run(argv: readonly string[], options: RunOptions): Promise<RunResult> {
   options.signal?.throwIfAborted();
   const result = await start(argv, options).ended;
@@ -119,7 +130,10 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
   return result;
 }
 
-/** Runs `argv` and gives its standard output; anything but exit 0 is a Failure that says what could not be done, with the program's last words. */
+/**
+ * Runs `argv` and returns its standard output. Any end but exit code 0 is a Failure that names the step
+ * `what` and has the end of the program's output.
+ */
 export async function outputOf(what: string, argv: readonly string[], options: RunOptions): Promise<string> {
   const result = await run(argv, options);
   if (result.exitCode !== 0) {
@@ -130,12 +144,15 @@ export async function outputOf(what: string, argv: readonly string[], options: R
   return result.stdout;
 }
 
-/** The absolute path of a program on `path` (a PATH value), or undefined. */
+/** Returns the absolute path of a program on `path` (a value of PATH), or undefined. */
 export async function findProgram(name: string, path: string): Promise<string | undefined> {
   return programIn(name, path);
 }
 
-/** Keeps what a stream says as long as it fits; gives it as text at the end, because a letter may be shared by two chunks. */
+/**
+ * Collects the output of a stream as long as it fits. The text is decoded at the end, because a character may
+ * be split between two chunks.
+ */
 function heard(stream: NodeJS.ReadableStream, fits: (bytes: number) => boolean): () => string {
   const chunks: Buffer[] = [];
   stream.on('data', (chunk: Buffer) => {
@@ -144,36 +161,45 @@ function heard(stream: NodeJS.ReadableStream, fits: (bytes: number) => boolean):
   return () => textOf(Buffer.concat(chunks));
 }
 
-/** Bytes that are not UTF-8 are kept as lone surrogates (paths.ts), so that a caller can tell them from a U+FFFD that was written. */
+/**
+ * Bytes that are not UTF-8 are kept as lone surrogates (paths.ts), so that a caller can distinguish them from
+ * a U+FFFD in the output.
+ */
 function textOf(bytes: Buffer): string {
   const text = bytes.toString();
   return mayHaveLostBytes(text) ? decodeName(bytes) : text;
 }
 
-/** Without a shell between: arguments of any length and content, and no start-up files. What a child leaves running in its group ends with it. */
+/**
+ * Starts the process without a shell. Arguments can have any length and content, and no start-up files are
+ * read. Processes that the child leaves in its group end with it.
+ */
 function spawned(
   argv: readonly string[],
   { cwd, env, stdin, files = [] }: RunOptions,
 ): ChildProcessByStdio<Writable | null, Readable, Readable> {
   const [program = '', ...words] = tether(argv);
   const input = stdin?.length ? 'pipe' : 'ignore';
-  // The type of `spawn` knows no further files.
+  // The type of `spawn` does not include further files.
   const stdio: StdioOptions = [input, 'pipe', 'pipe', ...files];
   const child = spawn(program, words, { cwd, env, detached: true, stdio }) as ChildProcessByStdio<Writable | null, Readable, Readable>;
   child.on('error', () => undefined); // a child that could not be started has no pid
   child.once('exit', () => {
     if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL');
   });
-  child.stdin?.on('error', () => undefined); // a child need not read its input
+  child.stdin?.on('error', () => undefined); // a child may leave its input unread
   child.stdin?.end(stdin);
   return child;
 }
 
 type Ending = Pick<RunResult, 'exitCode' | 'killedBy' | 'heldOpen'>;
 
-/** The end of a child and of its output. Without a limit, the output is read until no process holds it open. */
+/**
+ * Waits for the end of a child and of its output. Without a limit, the output is read until no process holds
+ * it open.
+ */
 class OutputEnd {
-  /** Resolves when the child has ended, and its output was read to its end or to the limit. */
+  /** Resolves when the child has ended and its output was read to the end or to the limit. */
   readonly ended: Promise<Ending>;
   readonly #child: ChildProcessByStdio<Writable | null, Readable, Readable>;
   #graceMs: number | undefined;
@@ -195,7 +221,7 @@ class OutputEnd {
     });
   }
 
-  /** Sets the limit from the end of the child, unless there is one. */
+  /** Sets the limit, counted from the end of the child, unless there is one already. */
   waitAtMost(graceMs: number): void {
     this.#graceMs ??= graceMs;
     this.#limit();
@@ -205,7 +231,8 @@ class OutputEnd {
     const exit = this.#exit;
     if (!exit || this.#graceMs === undefined || this.#timer) return;
     this.#timer = setTimeout(() => {
-      // A busy process may come to the timer before it read what is there: that is read before the next callback of setImmediate but one.
+      // A busy process may run this timer before it has read the pending output. That output is read before
+      // the second callback of setImmediate.
       setImmediate(() =>
         setImmediate(() => {
           for (const stream of [this.#child.stdout, this.#child.stderr]) stream.destroy();
@@ -216,14 +243,17 @@ class OutputEnd {
   }
 }
 
-/** setpriv (util-linux) makes the kernel kill the child when this process dies, even by SIGKILL. */
+/** setpriv (util-linux) makes the kernel kill the child when this process ends, even by SIGKILL. */
 const setpriv = programIn('setpriv', defaultPath);
 
 function tether(argv: readonly string[]): readonly string[] {
   return setpriv ? [setpriv, '--pdeathsig', 'KILL', '--', ...argv] : argv;
 }
 
-/** Looks in one folder after the other; an asynchronous look in each costs ten times as much. An empty part of the path is no folder. */
+/**
+ * Returns the path of a program. Checks the folders one after the other, because an asynchronous check of
+ * each costs ten times as much. An empty part of the path is skipped.
+ */
 function programIn(name: string, path: string): string | undefined {
   if (name.includes('/')) return isProgram(name) ? name : undefined;
   for (const folder of path.split(':')) {
@@ -233,7 +263,10 @@ function programIn(name: string, path: string): string | undefined {
   return undefined;
 }
 
-/** A path that cannot be looked at, in a folder of another user for example, is no program. */
+/**
+ * Whether the path is a program. A path that cannot be inspected, for example in a folder of another user, is
+ * not one.
+ */
 function isProgram(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
@@ -243,7 +276,7 @@ function isProgram(path: string): boolean {
   }
 }
 
-/** What setpriv or spawn would say less clearly, and later. */
+/** Throws a Failure before the start, because setpriv or spawn would report the error later and less clearly. */
 function checkStartable(program: string, cwd: string, path: string): void {
   const what = `start "${program}"`;
   if (!existsSync(cwd)) throw cannot(what, `its working folder "${cwd}" does not exist`, { blame: 'host' });
@@ -262,6 +295,6 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
   } catch {
-    // the group is gone, which is what was wanted
+    // the group has already ended, which is the wanted state
   }
 }

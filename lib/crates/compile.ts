@@ -1,4 +1,5 @@
-// Compiles projects: gives what a remembered build came to where nothing that it looked at has changed, else builds.
+// Compiles projects. If nothing that an earlier build read has changed, its stored answer is used. Otherwise
+// the projects are built.
 import { realpath } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { DamagedBlob } from '../cache/content-store.ts';
@@ -15,7 +16,10 @@ import { listToolchains, rustupSettings } from './toolchain/toolchain.ts';
 import type { Toolchain } from './toolchain/toolchain.ts';
 import { chooseToolchain, withSource } from './toolchain/choice.ts';
 
-/** Compiles all projects. A compile error, a script's failure or cargo's refusal is a Failure (exit 1); finished units are kept. */
+/**
+ * Compiles all projects. A compile error, a failed script or a refusal by cargo is a Failure (exit code 1).
+ * Results of finished units are kept.
+ */
 export async function compile(asked: readonly Project[], options: CompileOptions, context: Context): Promise<Compiled> {
   const projects = await Promise.all(asked.map(atRealPath));
   if (projects.length === 0) return { projects: [], units: 0, hits: 0, misses: 0, below: 0, remembered: 0 };
@@ -30,22 +34,27 @@ export async function compile(asked: readonly Project[], options: CompileOptions
     try {
       return await repeat(before, projects, { ...options, handOver }, context);
     } catch (error) {
-      if (!(error instanceof DamagedBlob)) throw error; // dropped by now: its maker is missing, and runs again
+      // the blob was removed, so the unit that creates it is a miss and runs again
+      if (!(error instanceof DamagedBlob)) throw error;
     }
   }
 
-  const { compileAnew } = await import('./run/compile-anew.ts'); // most of the compiler, which a build with nothing new does without
+  // most of the compiler, which a build with nothing new does not need
+  const { compileAnew } = await import('./run/compile-anew.ts');
   const { compiled, answer } = await compileAnew(requests, { ...options, handOver, jobs }, context);
   if (answer) await memory?.keep(answer);
   return compiled;
 }
 
-/** A link may lead to another checkout tomorrow: what is remembered of a folder, and of the paths in it, is of its own path, as with cargo. */
+/**
+ * Returns the project at its real path. A link may lead to another checkout later. So the stored data of a
+ * folder and the paths in it belong to its real path, as with cargo.
+ */
 async function atRealPath(project: Project): Promise<Project> {
   return { ...project, dir: (await absentAsUndefined(realpath(project.dir))) ?? project.dir };
 }
 
-/** A build with nothing new. */
+/** Returns the result of a build with nothing new. */
 async function repeat(
   { units, told, outputs, docTests, unitLines }: BuildAnswer,
   projects: readonly Project[],
@@ -64,7 +73,7 @@ async function repeat(
   return { projects: compiled, units, hits: units, misses: 0, below: 0, remembered: units };
 }
 
-/** What is handed out must be whole: a hit says only that its blobs are there. */
+/** Checks that the outputs are undamaged before they are published. A hit only means that the blobs exist. */
 export async function checkOutputs({ outputs }: CompiledProject, { content }: Cache): Promise<void> {
   for (const { digest } of outputs.values()) if (!(await content.holds(digest))) throw new DamagedBlob(digest);
 }
@@ -89,7 +98,7 @@ async function chooseToolchains(
   const reasons = new Map<string, readonly string[]>();
   for (const project of projects) {
     const needsRustSrc = project.buildStd.length > 0;
-    // What the user declares for a project is as good as the user's environment.
+    // Variables that the user declares for a project have the same meaning as in the user's environment.
     const hostEnv = { ...options.hostEnv, ...compilingVariables(project.env) };
     const request = {
       env: options.hostEnv,

@@ -1,4 +1,5 @@
-// What apt-get prints about packages, and the scripts that start programs with their own dynamic linker: the lines are real ones.
+// Parsing of real output of apt-get about packages, and the scripts that start programs with their own
+// dynamic linker.
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,12 +27,12 @@ test('names, versions and sizes are read, and the linker is the one of the same 
   assert.is(linkersPackage([]), undefined);
 });
 
-test('of packages with a version in their name the newest is taken', () => {
+test('the newest of several packages with a version in their name is chosen', () => {
   assert.is(newestVersioned('rustc-1.89\nrustc-1.100-dbg\nrustc-1.97\nrustc-1.9\n'), '1.97');
   assert.is(newestVersioned(''), undefined);
 });
 
-test('a script starts its program by the linker next to it, from any folder and through a link', async () => {
+test('a script starts its program with the linker next to it, from any folder and through a link', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'bloomery-script-'));
   try {
     const sysroot = join(folder, 'a sysroot');

@@ -1,6 +1,7 @@
-// A Rust toolchain of Debian's or Ubuntu's packages for a host that has none that can build everything: fetched by apt, unpacked into the cache, and
-// started by the dynamic linker that comes with it. Nothing of it is installed on the host, whose release may be older. Programs that it compiles are
-// linked by the host's own compiler with the host's own C library.
+// Obtains a Rust toolchain from packages of Debian or Ubuntu, for a host whose toolchains cannot build
+// everything. apt downloads the packages. They are unpacked into the cache and started with their own dynamic
+// linker. They are not installed on the host, whose release may be older. Programs that this toolchain
+// compiles are linked by the host's own C compiler and C library.
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Failure, absentAsUndefined, cannot, errnoOf } from '../core/errors.ts';
@@ -22,7 +23,7 @@ import { writeLauncher } from './launcher.ts';
 import { filesOfLibraries, foundIn, gatherLibraries, packagesFor, unpackPackages } from './private-packages.ts';
 import { pathOf } from '../core/paths.ts';
 
-/** Where Debian's packages are looked for. Both have had a rust-src with its dependencies since 1.95. */
+/** Suites of Debian in which packages are searched. Both have a rust-src with its dependencies since 1.95. */
 const suites: readonly { readonly suite: string; readonly base?: string }[] = [
   { suite: 'trixie-backports', base: 'trixie' },
   { suite: 'sid' },
@@ -30,16 +31,19 @@ const suites: readonly { readonly suite: string; readonly base?: string }[] = [
 
 const programs = ['rustc', 'cargo', 'rustdoc'];
 
-/** Packages that are a toolchain. */
+/** The packages of a toolchain. */
 interface Offer {
-  /** "trixie-backports of Debian". */
+  /** For example "trixie-backports of Debian". */
   readonly from: string;
   readonly names: readonly string[];
   readonly suite?: string;
   readonly env: AptHost['env'];
 }
 
-/** Unpacks the newest toolchain that the distribution offers into the cache, and reports its size before. Returns why not where that fails. */
+/**
+ * Unpacks the newest toolchain of the distribution into the cache, and reports its size before the download.
+ * Returns the reason if that fails.
+ */
 export async function debianToolchain(host: AptHost, context: Context): Promise<Toolchain | string> {
   const path = pathOf(host.env);
   if (!(await findProgram('apt-get', path)) || !(await findProgram('apt-cache', path)))
@@ -73,7 +77,7 @@ async function offerOf(suite: string, base: string | undefined, mirror: DebianMi
   return { from: `${suite} of Debian`, names: ['rustc', 'cargo', 'rust-src'], suite, env };
 }
 
-/** Returns Ubuntu's packages, which have the version in their name, or the reason why no package fits. */
+/** Returns Ubuntu's packages, whose names contain the version, or the reason why no package is suitable. */
 async function ownOffer({ env }: AptHost, { signal }: Context): Promise<Offer | string> {
   const argv = [await tool('apt-cache', pathOf(env)), 'pkgnames', 'rustc-1.'];
   const printed = await outputOf('list packages of Rust', argv, { cwd: '/', env, signal });
@@ -82,15 +86,19 @@ async function ownOffer({ env }: AptHost, { signal }: Context): Promise<Offer | 
   return { from: 'the release of this host', names: [`rustc-${version}`, `cargo-${version}`, `rust-${version}-src`], env };
 }
 
-/** Where a toolchain is kept: `folder` has one folder for each, named by `prefix` and the release of its rustc. */
+/**
+ * The location of a toolchain. `folder` has one folder for each, named by `prefix` and the release of its
+ * rustc.
+ */
 interface Place {
   readonly folder: string;
   readonly prefix: string;
 }
 
 /**
- * Returns the toolchain of a release of Debian ("trixie"), for tests of the compiler. It is in `folder`, which no build looks into, and is downloaded
- * if it is not there, or if the release has a newer one. Without an answer of the mirror the one in `folder` is returned. Throws a Failure (host).
+ * Returns the toolchain of a release of Debian ("trixie"), for tests of the compiler. It is kept in `folder`,
+ * which builds do not use. It is downloaded if it is missing or if the release has a newer one. If the mirror
+ * does not answer, the toolchain in `folder` is returned. Throws a Failure (host).
  */
 export async function releaseToolchain(suite: string, folder: string, host: AptHost, context: Context): Promise<Toolchain> {
   const mirror = await hostMirror();
@@ -122,7 +130,8 @@ async function keep({ from, names, suite, env }: Offer, place: Place, host: AptH
   const partial = await mkdtemp(join(folder, `${partialName}${process.pid}-`));
   try {
     const source = { env, suite, folder: partial };
-    // The linker of the same LLVM: rustc calls it rust-lld, and links programs without an operating system with it.
+    // The linker of the same LLVM version. rustc calls it rust-lld, and links programs without an operating
+    // system with it.
     const linker = linkersPackage(await packagesFor(source, names, context));
     const all = linker === undefined ? names : [...names, linker];
     const files = await packagesFor(source, all, context);
@@ -148,7 +157,7 @@ async function keep({ from, names, suite, env }: Offer, place: Place, host: AptH
 
 const partialName = '.partial-';
 
-/** Removes what a killed process has unpacked: some 600 MB. */
+/** Removes files that a killed process has unpacked, about 600 MB. */
 async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const pid = name.startsWith(partialName) ? Number.parseInt(name.slice(partialName.length), 10) : Number.NaN;
@@ -166,12 +175,14 @@ function isRunning(pid: number): boolean {
 }
 
 /**
- * Puts unpacked packages into the layout of rustup's toolchains. Libraries of its programs are in a folder of their own, because actions have
- * the sysroot's lib in LD_LIBRARY_PATH, where the host's programs must not find another C library.
+ * Arranges unpacked packages in the layout of rustup's toolchains. The libraries of its programs have their
+ * own folder, because actions have the sysroot's lib in LD_LIBRARY_PATH. Programs of the host must not find
+ * another C library there.
  */
 async function arrange(unpacked: string, sysroot: string, host: AptHost, context: Context): Promise<void> {
   const usr = join(unpacked, 'usr');
-  const versioned = (await readdir(join(usr, 'lib'))).find((name) => /^rust-\d/.test(name)); // where Ubuntu has it
+  // the layout of Ubuntu
+  const versioned = (await readdir(join(usr, 'lib'))).find((name) => /^rust-\d/.test(name));
   const home = versioned === undefined ? usr : join(usr, 'lib', versioned);
   const rustlibs = join(home, 'lib/rustlib');
   const triple = (await readdir(rustlibs)).find((name) => /-linux-gnu/.test(name));
@@ -184,11 +195,13 @@ async function arrange(unpacked: string, sysroot: string, host: AptHost, context
   }
   const driver = (await filesOfLibraries(join(home, 'lib'))).find(({ name }) => /^librustc_driver-.*\.so$/.test(name));
   if (!driver) throw cannot('use packages of Rust', 'they have no compiler', { blame: 'host' });
-  await rename(driver.path, join(sysroot, 'lib', driver.name)); // rustc finds its sysroot by the place of this library
+  // rustc finds its sysroot by the path of this library
+  await rename(driver.path, join(sysroot, 'lib', driver.name));
   const lld =
     versioned === undefined ? join((await foundIn(unpacked, /^llvm-\d+$/)).path, 'bin/lld') : join(rustlibs, triple, 'bin/rust-lld');
   await rename(lld, join(own, 'lld'));
-  // Where cc finds that linker, for a rustc that links all programs with it. What is in it starts ../rust-lld.
+  // The folder in which cc finds that linker, for a rustc that links all programs with it. The program in it
+  // starts ../rust-lld.
   await absentAsUndefined(rename(join(rustlibs, triple, 'bin/gcc-ld'), join(rustlib, 'bin/gcc-ld')));
   const loader = await gatherLibraries(unpacked, own);
   await rename(join(rustlibs, triple, 'lib'), join(rustlib, 'lib'));
@@ -201,7 +214,7 @@ async function arrange(unpacked: string, sysroot: string, host: AptHost, context
   await writeLauncher(join(rustlib, 'bin/rust-lld'), launched, host, context);
 }
 
-/** Starts each program once. Returns the release of rustc: "1.97.1". */
+/** Starts each program once. Returns the release of rustc, for example "1.97.1". */
 async function tried(sysroot: string, { signal }: Context): Promise<string> {
   const options = { cwd: '/', env: { HOME: '/' }, signal };
   const what = 'try packages of Rust';
@@ -212,7 +225,10 @@ async function tried(sysroot: string, { signal }: Context): Promise<string> {
   return release;
 }
 
-/** A toolchain of the same release that another process published first is as good. */
+/**
+ * Publishes the toolchain. If another process has published one of the same release first, that one is
+ * returned.
+ */
 async function publish(sysroot: string, folder: string, host: AptHost, context: Context): Promise<Toolchain> {
   await rename(sysroot, folder).catch((error: unknown) => {
     if (errnoOf(error) !== 'ENOTEMPTY' && errnoOf(error) !== 'EEXIST') throw error;

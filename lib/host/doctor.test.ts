@@ -1,4 +1,5 @@
-// What the doctor says of a host that has everything, of one that has nothing, and of one that lacks only what it can do without.
+// The result of doctor for a host that has everything, for a host that has nothing, and for a host that lacks
+// only optional tools.
 import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -13,7 +14,7 @@ const packages = { debian: 'deb-b', fedora: 'fed-b', arch: 'arch-b', opensuse: '
 const missing: Check = { name: 'b', found: false, needed: true, detail: 'package deb-b', packages };
 const warning: Check = { name: 'c', found: false, needed: false, detail: 'no c', hint: 'slower' };
 
-test('a warning is no complaint, something needed is: exit 69 with the command for each distribution', () => {
+test('a warning is not an error, and a missing needed tool is: exit 69 with the command for each distribution', () => {
   assert.is(complaint([ok, warning]), undefined);
   const failure = complaint([ok, warning, missing, { name: 'rust', found: false, needed: true, detail: 'none', hint: 'install it' }]);
   assert.equal([failure?.exitCode, failure?.message], [69, 'Cannot build and boot here: b, rust are missing']);
@@ -28,7 +29,7 @@ test('a warning is no complaint, something needed is: exit 69 with the command f
   }
 });
 
-test('where the distribution is known and an installation was tried, the hint is its one command', () => {
+test('if the distribution is known and an installation was tried, the hint is the command of that distribution', () => {
   assert.is(complaint([missing], { family: 'fedora' })?.hint, 'run\n  sudo dnf install fed-b');
   assert.is(
     complaint([missing], { family: 'debian', root: true, tried: true })?.hint,
@@ -43,14 +44,14 @@ test('where the distribution is known and an installation was tried, the hint is
   assert.is(complaint([missing], { work: ['iso'] })?.message, 'Cannot write ISO images here: b is missing');
 });
 
-test('Node runs TypeScript from 22.18 on', () => {
+test('Node runs TypeScript since 22.18', () => {
   assert.equal(
     ['20.19.0', '22.17.1', '22.18.0', '24.0.0'].map((version) => nodeCheck(version).found),
     [false, false, true, true],
   );
 });
 
-test('KVM that is absent or that this user may not open is a warning with what to do', async () => {
+test('KVM that is absent or that this user may not open is a warning with a hint', async () => {
   await withFakeHost(async (fake) => {
     const absent = await kvmCheck(join(fake.folder, 'kvm'));
     assert.is(absent.detail, `no ${join(fake.folder, 'kvm')}`);
@@ -65,7 +66,7 @@ test('KVM that is absent or that this user may not open is a warning with what t
   });
 });
 
-test('a host with nothing lacks what is needed, and the rest are warnings', async () => {
+test('on an empty host, needed tools are errors and the rest are warnings', async () => {
   await withFakeHost(async (fake) => {
     const checks = await examine(
       { env: { PATH: '/nowhere', HOME: fake.folder }, cacheDir: fake.cacheDir, nodeVersion: '24.0.0', root: false },
@@ -78,7 +79,7 @@ test('a host with nothing lacks what is needed, and the rest are warnings', asyn
   });
 });
 
-test("a toolchain without the library's source is reported with the one that is used instead", async () => {
+test('a toolchain without the source of the standard library is reported, together with the one that is used instead', async () => {
   await withFakeHost(async (fake) => {
     await fake.rustup(`nightly-${host}`, '1.97.0-nightly');
     const looked = async (rustSrc?: string): Promise<Check | undefined> => {
@@ -92,7 +93,7 @@ test("a toolchain without the library's source is reported with the one that is 
   });
 });
 
-test('a cc without the C library is as good as none', async () => {
+test('a cc without the C library counts as missing', async () => {
   await withFakeHost(async (fake) => {
     await chmod(await fake.write('usr/bin/cc', '#!/bin/sh\necho crt1.o\n'), 0o755);
     const checks = await examine({ env: fake.env, cacheDir: fake.cacheDir, nodeVersion: '24.0.0', root: false }, false, context);
@@ -101,11 +102,12 @@ test('a cc without the C library is as good as none', async () => {
   });
 });
 
-test('this host has what the tests need', async () => {
+test('this host has the tools that the tests need', async () => {
   await withFakeHost(async ({ cacheDir }) => {
     const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
     const checks = await examine({ env, cacheDir, nodeVersion: process.versions.node, root: false }, false, context);
-    const lacks = lacking(checks).filter(({ name }) => name !== 'rust-src'); // its cache is empty here
+    // the cache of this test is empty
+    const lacks = lacking(checks).filter(({ name }) => name !== 'rust-src');
     assert.equal(lacks, [], 'run npx zx tasks/doctor.ts --install');
     assert.ok(checks.find(({ name }) => name === 'bwrap')?.found, 'bubblewrap is not installed: run npx zx tasks/doctor.ts --install');
   });

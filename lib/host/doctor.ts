@@ -1,5 +1,6 @@
-// Looks at the host and, when asked, gets what is missing: packages of the distribution, then a Rust toolchain with the standard library's source. The
-// only task besides fetch that downloads.
+// Checks the host. On request it also installs what is missing: packages of the distribution, then a Rust
+// toolchain with the source of the standard library. Apart from `fetch`, this is the only task that
+// downloads.
 import { readFile } from 'node:fs/promises';
 import { cannot, Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
@@ -11,15 +12,19 @@ import { usualNeeds, workOf } from './needs.ts';
 import type { NeedName } from './needs.ts';
 
 export interface Patient extends CheckedHost {
-  /** Are we root? */
+  /** Whether the user is root. */
   readonly root: boolean;
 }
 
-/** The checks as they are now; with `install`, after an attempt to get what they lack: for work that is named only what it needs, else everything. */
+/**
+ * Returns the current checks. With `install`, first tries to obtain what is missing: for named work only what
+ * it needs, else everything.
+ */
 export async function examine(host: Patient, install: boolean, context: Context): Promise<readonly Check[]> {
   let checks = await checkHost(host, context);
   const packages = missingPackages(host.work === undefined ? checks : lacking(checks));
-  // What installs and downloads is loaded only here: this runs before every `npm start`, and mostly finds nothing to do.
+  // Code that installs and downloads is loaded only here. This runs before every `npm start` and usually
+  // finds nothing to do.
   if (install && packages.length > 0) {
     const { installPackages } = await import('./host-install.ts');
     if (await installPackages(packages, host, context)) checks = await checkHost(host, context);
@@ -31,7 +36,10 @@ export async function examine(host: Patient, install: boolean, context: Context)
   return checks;
 }
 
-/** Whether a Rust was obtained. That none could be is reported, and does not hide what else is missing. */
+/**
+ * Returns whether a Rust toolchain was obtained. A failure is reported as a warning, so that the other checks
+ * are still shown.
+ */
 async function triedRust(host: Patient, context: Context): Promise<boolean> {
   const { obtainRust } = await import('./obtain-rust.ts');
   try {
@@ -44,22 +52,22 @@ async function triedRust(host: Patient, context: Context): Promise<boolean> {
   }
 }
 
-/** Who reads a complaint. */
+/** The host and the user for whom an error is written. */
 export interface Reader {
-  /** The distribution; undefined where it is not known. */
+  /** The distribution. Undefined if it is not known. */
   readonly family?: Family | undefined;
   readonly root?: boolean;
   readonly work?: readonly NeedName[] | undefined;
-  /** Whether it was tried to install what is missing. */
+  /** Whether an installation was already tried. */
   readonly tried?: boolean;
 }
 
-/** Returns the distribution of this host, by its os-release file. */
+/** Returns the distribution of this host, from its os-release file. */
 export async function hostFamily(file = '/etc/os-release'): Promise<Family | undefined> {
   return familyOf(await readFile(file, 'utf8').catch(() => ''));
 }
 
-/** What to report when something needed is missing; undefined when the work can be done here. */
+/** Returns the error to report if something needed is missing. Undefined if the work can be done here. */
 export function complaint(checks: readonly Check[], { family, root, work, tried }: Reader = {}): Failure | undefined {
   const missing = lacking(checks);
   if (missing.length === 0) return undefined;
@@ -79,10 +87,10 @@ export function complaint(checks: readonly Check[], { family, root, work, tried 
   });
 }
 
-/** This needs no permission, unlike packages. */
+/** Obtaining Rust needs no permission, unlike installing packages. */
 const getsRust = 'npx zx tasks/doctor.ts --install gets one';
 
-/** Whether apt-get may be there. */
+/** Whether the host may have apt-get. */
 function isDebian(family: Family | undefined): boolean {
   return family === undefined || family === 'debian';
 }

@@ -1,5 +1,6 @@
-// What a host must have to build and boot, and what it would be good to have, each looked at without changing anything. What a warm answer needs
-// is remembered, so that a check of a host that has everything costs some stat calls. Installing is host-install.ts.
+// Checks for the tools that a host needs or should have to build and boot. Checks change nothing. Results
+// that a warm build needs are stored, so that the check of a complete host costs only some calls of stat.
+// host-install.ts installs tools.
 import { access, constants, stat } from 'node:fs/promises';
 import { requireSandbox } from '../actions/sandbox/sandbox.ts';
 import { errnoOf, Failure } from '../core/errors.ts';
@@ -20,34 +21,34 @@ import { pathOf } from '../core/paths.ts';
 export interface Check {
   readonly name: string;
   readonly found: boolean;
-  /** Without it a system can be neither built nor booted; otherwise its lack is a warning. */
+  /** Whether systems cannot be built or booted without it. Otherwise its absence is a warning. */
   readonly needed: boolean;
-  /** What was found, or what is lacking. */
+  /** What was found, or what is missing. */
   readonly detail: string;
-  /** How to get it, when no package has it. */
+  /** How to obtain it, if no package contains it. */
   readonly hint?: string | undefined;
-  /** What has it, where that is a package of the distribution. */
+  /** The package of the distribution that contains it. */
   readonly packages?: Packages;
 }
 
 export interface CheckedHost {
   readonly env: Readonly<Record<string, string>>;
   readonly cacheDir: string;
-  /** "24.21.0". */
+  /** For example "24.21.0". */
   readonly nodeVersion: string;
-  /** BLOOMERY_RUST_SRC, absolute. */
+  /** The absolute path in BLOOMERY_RUST_SRC. */
   readonly rustSrc?: string | undefined;
-  /** The work that it is for; absent: everything, of which the usual is needed. */
+  /** The work that is checked. If absent, all work is checked, and only the usual needs are errors. */
   readonly work?: readonly NeedName[] | undefined;
 }
 
-/** Node runs TypeScript files as they are from here on. */
+/** The first version of Node that runs TypeScript files directly. */
 const leastNode = [22, 18] as const;
 
-/** By what a library's package for developers is known. */
+/** A header by which the development package of a library is recognized. */
 const headers: Readonly<Record<string, string>> = { libpam: '/usr/include/security/pam_appl.h', oniguruma: '/usr/include/oniguruma.h' };
 
-/** Looks at the host. Rows are in a fixed order; nothing throws but what stops the whole run. */
+/** Checks the host. Rows are in a fixed order. Only an error that stops the whole run is thrown. */
 export async function checkHost(host: CheckedHost, context: Context): Promise<readonly Check[]> {
   const { work } = host;
   const { needed, useful } = toolsOf(work ?? usualNeeds);
@@ -63,7 +64,7 @@ export async function checkHost(host: CheckedHost, context: Context): Promise<re
   return groups.flat();
 }
 
-/** Rows that stop a build or a boot. */
+/** Returns the rows that prevent a build or a boot. */
 export function lacking(checks: readonly Check[]): readonly Check[] {
   return checks.filter(({ found, needed }) => !found && needed);
 }
@@ -100,7 +101,10 @@ async function header(name: string): Promise<string | undefined> {
   );
 }
 
-/** A cc that also finds the C library's start-up object: on Debian gcc comes without it unless libc6-dev is there too. */
+/**
+ * Finds a cc that also finds the start-up object of the C library. On Debian, gcc alone lacks it, because it
+ * is in libc6-dev.
+ */
 async function linker({ env, cacheDir }: CheckedHost, { signal }: Context): Promise<string | undefined> {
   const path = pathOf(env);
   const cc = await findProgram('cc', path);
@@ -115,7 +119,7 @@ async function linker({ env, cacheDir }: CheckedHost, { signal }: Context): Prom
     },
     isText,
   );
-  return startUp.startsWith('/') ? cc : undefined; // cc gives the bare name back when it finds no such file
+  return startUp.startsWith('/') ? cc : undefined; // cc prints the bare name if it finds no such file
 }
 
 async function firmware(path: string): Promise<string | undefined> {
@@ -126,7 +130,10 @@ async function firmware(path: string): Promise<string | undefined> {
   );
 }
 
-/** A toolchain, and one with the standard library's source, as the builds would choose them, where the work needs them. */
+/**
+ * Checks for a toolchain, and for one with the source of the standard library, if the work needs them. They
+ * are chosen as in builds.
+ */
 async function rustChecks(host: CheckedHost, rows: readonly Need[], context: Context): Promise<readonly Check[]> {
   const wanted = new Set(rows.map(({ rust }) => rust));
   if (!wanted.has('toolchain') && !wanted.has('source')) return [];
@@ -145,18 +152,21 @@ async function bareLinkerCheck(request: Omit<ToolchainRequest, 'needsRustSrc'>, 
   return { name: 'rust-lld', found, needed: true, detail, hint: 'npx zx tasks/doctor.ts --install gets a toolchain that has it' };
 }
 
-/** bubblewrap really starts something here. An answer that it does is remembered as builds remember it. */
+/** Checks that bubblewrap can start a program here. A successful answer is stored, as in builds. */
 async function sandboxCheck({ env, cacheDir }: CheckedHost, { signal }: Context): Promise<Check> {
   const look = async (): Promise<string> => {
     await requireSandbox(true, pathOf(env), signal, cacheDir);
     return 'bubblewrap can start programs';
   };
   const { hint, ...check } = await asCheck('sandbox', undefined, look);
-  // The row of bubblewrap has the package.
+  // The row of bubblewrap names the package.
   return (await findProgram('bwrap', pathOf(env))) === undefined ? check : { ...check, hint };
 }
 
-/** Whether the device is there and may be opened. A machine that is booted probes whether it works (facts: it may exist and not work). */
+/**
+ * Checks that the device exists and may be opened. Only the start of a machine probes whether it works,
+ * because it may exist and not work.
+ */
 export async function kvmCheck(device = '/dev/kvm'): Promise<Check> {
   const lack = await access(device, constants.R_OK | constants.W_OK).then(
     () => undefined,

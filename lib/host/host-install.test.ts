@@ -1,4 +1,4 @@
-// Installing packages, tried with a puppet in apt-get's place that writes down what it is told.
+// Installation of packages. A puppet replaces apt-get and records its arguments.
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { familyOf, installCommands } from './install-commands.ts';
 const context = { signal: new AbortController().signal, report: () => undefined };
 const wanted = [toolPackages['cc'], toolPackages['bwrap']].filter((row): row is Packages => row !== undefined);
 
-/** Runs the installation where the only programs are these scripts; gives what happened and what they wrote down. */
+/** Runs the installation with these scripts as the only programs. Returns the result and the recorded arguments. */
 async function installed(
   scripts: Readonly<Record<string, string>>,
   root: boolean,
@@ -48,7 +48,7 @@ test('root installs by apt-get, every package once and in order', async () => {
   assert.equal(await installed({ 'apt-get': 'exit 0' }, true), { result: true, log: [install] });
 });
 
-test('an ordinary user does it through sudo where sudo asks for nothing', async () => {
+test('an ordinary user installs with sudo if sudo asks for no password', async () => {
   const sudo = 'case "$*" in "-n true") ;; *) shift 2; exec "$@" ;; esac';
   const { result, log } = await installed({ 'apt-get': 'exit 0', sudo }, false);
   assert.is(result, true);
@@ -63,13 +63,13 @@ test('without permission, or without apt-get, nothing is started', async () => {
   assert.equal(await installed({}, true), { result: false, log: [] });
 });
 
-test("an installation that fails is the host's lack, with apt's own words", async () => {
+test('a failed installation is a Failure of the host with the output of apt', async () => {
   const { result } = await installed({ 'apt-get': 'echo "E: Unable to locate package gcc" >&2; exit 100' }, true);
   assert.instance(result, Failure);
   assert.equal([(result as Failure).exitCode, (result as Failure).detail], [69, 'E: Unable to locate package gcc']);
 });
 
-test("the commands for a person name each distribution's own packages", () => {
+test('the commands for users name the packages of each distribution', () => {
   assert.equal(installCommands([...wanted, ...wanted]), [
     'Debian, Ubuntu: sudo apt-get install --no-install-recommends bubblewrap gcc libc6-dev',
     'Fedora:         sudo dnf install bubblewrap gcc',
@@ -80,13 +80,13 @@ test("the commands for a person name each distribution's own packages", () => {
   ]);
 });
 
-test('a distribution that is known gets its one command, without sudo for root', () => {
+test('for a known distribution only its command is printed, without sudo for root', () => {
   assert.equal(installCommands(wanted, 'debian'), ['sudo apt-get install --no-install-recommends bubblewrap gcc libc6-dev']);
   assert.equal(installCommands(wanted, 'alpine', true), ['apk add bubblewrap gcc musl-dev']);
   assert.equal(installCommands(wanted, 'nix'), ['nix-shell -p bubblewrap gcc']);
 });
 
-test('os-release tells the family by its own name, else by what it is like', () => {
+test('the family follows from ID in os-release, else from ID_LIKE', () => {
   const releases = {
     'NAME="Debian GNU/Linux"\nID=debian\n': 'debian',
     'ID=ubuntu\nID_LIKE=debian\n': 'debian',

@@ -1,4 +1,5 @@
-// Installs missing packages of the distribution: by apt-get where there is one and we may, else it prints the command for the user.
+// Installs missing packages of the distribution with apt-get, if it exists and the user may use it. Otherwise
+// the command is printed for the user.
 import { readdir } from 'node:fs/promises';
 import { byCodeUnit } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
@@ -14,7 +15,10 @@ export interface InstallingHost {
   readonly root: boolean;
 }
 
-/** The words before "apt-get" with which we may use it: none as root, sudo where it asks for no password; undefined when we may not. */
+/**
+ * Returns the words to put before "apt-get": none for root, and sudo if it asks for no password. Undefined if
+ * the user may not install.
+ */
 async function permission({ env, root }: InstallingHost, signal: AbortSignal): Promise<readonly string[] | undefined> {
   if (root) return [];
   const sudo = await findProgram('sudo', searchPath(pathOf(env)));
@@ -23,7 +27,10 @@ async function permission({ env, root }: InstallingHost, signal: AbortSignal): P
   return asked.exitCode === 0 ? [sudo, '-n', 'DEBIAN_FRONTEND=noninteractive'] : undefined;
 }
 
-/** Installs by apt-get. Gives false when there is no apt-get or we may not use it; an installation that fails is a Failure (host). */
+/**
+ * Installs packages with apt-get. Returns false if there is no apt-get or the user may not use it. A failed
+ * installation is a Failure (host).
+ */
 export async function installPackages(packages: readonly Packages[], host: InstallingHost, context: Context): Promise<boolean> {
   const { signal } = context;
   const aptGet = await findProgram('apt-get', searchPath(pathOf(host.env)));
@@ -38,7 +45,7 @@ export async function installPackages(packages: readonly Packages[], host: Insta
     if (fresh) await update();
     let result = await run(install, options);
     if (result.exitCode !== 0 && !fresh) {
-      await update(); // an index of last month names packages that the mirror has replaced since
+      await update(); // an old index names packages that the mirror has replaced
       result = await run(install, options);
     }
     if (result.exitCode !== 0) {

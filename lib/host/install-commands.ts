@@ -1,14 +1,15 @@
-// The command that installs packages on a distribution, for a user to copy. Only computes. Format of os-release: os-release(5).
+// The command that installs packages on a distribution, for users to copy. Only computes. Format of
+// os-release: os-release(5).
 import { byCodeUnit } from '../core/digest.ts';
 import type { Packages } from '../core/tools.ts';
 
-/** Distributions that share a package manager and the names of packages. */
+/** A group of distributions with the same package manager and names of packages. */
 export type Family = keyof Packages;
 
 interface Manager {
   readonly title: string;
   readonly words: string;
-  /** Whether it changes the system and so needs root. */
+  /** Whether the command changes the system and therefore needs root. */
   readonly asRoot: boolean;
 }
 
@@ -21,7 +22,7 @@ const managers: Readonly<Record<Family, Manager>> = {
   nix: { title: 'Nix', words: 'nix-shell -p', asRoot: false },
 };
 
-/** What ID and ID_LIKE of os-release may be. */
+/** Possible values of ID and ID_LIKE in os-release. */
 const families: Readonly<Record<string, Family>> = {
   debian: 'debian',
   ubuntu: 'debian',
@@ -34,14 +35,14 @@ const families: Readonly<Record<string, Family>> = {
   nixos: 'nix',
 };
 
-/** Returns the family of an os-release file, by its ID, else by ID_LIKE. Undefined where none of these is known. */
+/** Returns the family of an os-release file, by its ID, else by ID_LIKE. Undefined if neither is known. */
 export function familyOf(osRelease: string): Family | undefined {
   const field = (name: string): string => new RegExp(`^${name}=["']?([^"'\n]*)`, 'm').exec(osRelease)?.[1] ?? '';
   const ids = [field('ID'), ...field('ID_LIKE').split(' ')].map((id) => id.replace(/^opensuse-.*/, 'opensuse'));
   return ids.map((id) => (Object.hasOwn(families, id) ? families[id] : undefined)).find((family) => family !== undefined);
 }
 
-/** The command for the family; where it is not known, one line for each family. */
+/** Returns the command for the family. If the family is not known, returns one line for each family. */
 export function installCommands(packages: readonly Packages[], family?: Family, root = false): readonly string[] {
   const command = (of: Family): string => {
     const { words, asRoot } = managers[of];

@@ -1,6 +1,7 @@
-// Starts PROGRAM by the dynamic linker LOADER and with the libraries that came with it. Both are in the folder OWN of a sysroot, which is at UP from the
-// folder of this program, wherever the whole is moved. The environment is passed on unchanged: a shell would set PWD, and would drop variables
-// that have no name for it (CARGO_BIN_EXE_my-program).
+// Starts PROGRAM with the dynamic linker LOADER and its own libraries. All of them are in the folder OWN of a
+// sysroot. UP is the path from the folder of this launcher to the sysroot. The whole sysroot may be moved.
+// The environment is passed on unchanged. A shell would set PWD, and would drop variables whose names it does
+// not allow (CARGO_BIN_EXE_my-program).
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,8 @@ int main(int argc, char **argv) {
   char **words = calloc(argc + 6, sizeof *words);
   if (!libraries || !words) return 127;
   sprintf(libraries, "%s:%s/lib", own, root);
-  // cargo passes its own path on in CARGO. It asks the kernel for it, which names the dynamic linker.
+  // cargo puts its own path into CARGO. It asks the kernel for the path, which would return that of the
+  // dynamic linker.
   if (!strcmp(PROGRAM, "cargo")) setenv("CARGO", self, 0);
   char *loader = text(own, LOADER);
   char *first[] = {loader, "--argv0", self, "--library-path", libraries, text(own, PROGRAM)};

@@ -1,4 +1,4 @@
-// The program that starts another one by a dynamic linker of its own, with a puppet in the place of that linker.
+// The launcher starts another program with its own dynamic linker. A puppet replaces that linker.
 import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -10,7 +10,7 @@ import { writeLauncher } from './launcher.ts';
 const context = { signal: new AbortController().signal, report: () => undefined };
 const puppet = `#!${process.execPath}\nconsole.log(JSON.stringify([process.argv.slice(2), process.env]));\n`;
 
-test('a launcher starts its program by the linker next to it, from any folder and through a link, and changes no variable', async () => {
+test('a launcher starts its program with the linker next to it, from any folder and through a link, and changes no variable', async () => {
   await withScratch(async ({ folder }) => {
     const sysroot = join(folder, 'a sysroot');
     for (const part of ['bin', 'lib/private']) await mkdir(join(sysroot, part), { recursive: true });
@@ -37,7 +37,7 @@ test('a launcher starts its program by the linker next to it, from any folder an
       'a b',
     ];
     const usual = { PATH: '/usr/bin:/bin' };
-    const env = { ...usual, 'CARGO_BIN_EXE_my-program': 'x' }; // a shell drops it, and sets PWD
+    const env = { ...usual, 'CARGO_BIN_EXE_my-program': 'x' }; // a shell drops this variable, and sets PWD
     for (const path of [join(sysroot, 'bin/rustc'), join(folder, 'program')]) {
       assert.equal(await started('rustc', path, env), [words('rustc'), env]);
     }

@@ -1,4 +1,4 @@
-// Compiles the program that starts another one by a dynamic linker of its own: launcher.c.
+// Compiles launcher.c, the program that starts another one with its own dynamic linker.
 import { join } from 'node:path';
 import type { Context } from '../core/events.ts';
 import { pathOf } from '../core/paths.ts';
@@ -7,19 +7,20 @@ import { tool } from '../core/tools.ts';
 
 /** A program that is not started by the host's dynamic linker. */
 export interface Launched {
-  /** Its name in the folder `own`. */
+  /** The name of the program in the folder `own`. */
   readonly program: string;
-  /** From the folder of the launcher to the root of all: "..". */
+  /** The path from the folder of the launcher to the root, for example "..". */
   readonly up: string;
-  /** From the root to the folder of the program, its dynamic linker and its libraries. */
+  /** The path from the root to the folder of the program, its dynamic linker and its libraries. */
   readonly own: string;
   /** The name of the dynamic linker in `own`. */
   readonly loader: string;
 }
 
 /**
- * Writes the program at `path`, which may be moved together with what it starts. Links to it may be anywhere. The program that is started gets the
- * launcher's path as its own. Without a C compiler: a Failure (host).
+ * Writes the launcher to `path`. It may be moved together with the program that it starts, and links to it
+ * may be anywhere. The started program gets the path of the launcher as its own. Throws a Failure (host) if
+ * there is no C compiler.
  */
 export async function writeLauncher(
   path: string,

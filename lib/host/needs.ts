@@ -1,15 +1,15 @@
-// What each kind of work needs of a host, in one table. doctor shows it, checks the rows that a user asks for, and installs no more than these need.
-// The names of tools are those of lib/core/tools.ts. Only data.
+// The tools that each kind of work needs, in one table. doctor prints it, checks the rows that a user asks
+// for, and installs only what these need. The names of tools are those of lib/core/tools.ts. Only data.
 
 export interface Need {
-  /** "compile Cargo projects": what a host without it cannot do. */
+  /** The work that a host cannot do without these tools, for example "compile Cargo projects". */
   readonly title: string;
   readonly tools: readonly string[];
   /** Tools without which the work still succeeds. */
   readonly useful?: readonly string[];
-  /** A Rust toolchain, or also the source of its standard library. */
+  /** Whether the work needs a Rust toolchain, or also the source of its standard library. */
   readonly rust?: 'toolchain' | 'source';
-  /** It needs bubblewrap to work here, besides being installed. */
+  /** The work needs a bubblewrap that is installed and works. */
   readonly sandbox?: true;
 }
 
@@ -43,25 +43,25 @@ export const needs = {
 
 export type NeedName = keyof typeof needs;
 
-/** What it takes to build and boot a system whose components are compiled: what a host must have where nothing else is said. */
+/** The work to build and boot a system whose components are compiled. It is used if no work is named. */
 export const usualNeeds: readonly NeedName[] = ['crates', 'build-std', 'disk', 'boot'];
 
 export function isNeedName(word: string): word is NeedName {
   return Object.hasOwn(needs, word);
 }
 
-/** The rows by these names, in the order of the table. */
+/** Returns the rows with these names, in the order of the table. */
 export function needsNamed(names: readonly NeedName[]): readonly Need[] {
   return Object.entries(needs).flatMap(([name, need]) => (names.some((wanted) => wanted === name) ? [need] : []));
 }
 
-/** Names of tools that the work of the rows needs, and of those that it can do without. */
+/** Returns the names of tools that the work of the rows needs, and of optional ones. */
 export function toolsOf(names: readonly NeedName[]): { readonly needed: ReadonlySet<string>; readonly useful: ReadonlySet<string> } {
   const rows = needsNamed(names);
   return { needed: new Set(rows.flatMap(({ tools }) => tools)), useful: new Set(rows.flatMap(({ useful = [] }) => useful)) };
 }
 
-/** Names of all checks that must succeed for a row: its tools, and those of Rust and of the sandbox. */
+/** Returns the names of all checks that must succeed for a row: those of its tools, of Rust and of the sandbox. */
 function checksOf(name: NeedName): readonly string[] {
   const { tools, rust, sandbox }: Need = needs[name];
   return [
@@ -72,7 +72,7 @@ function checksOf(name: NeedName): readonly string[] {
   ];
 }
 
-/** Every row of the table, and which of the checks that did not succeed it needs. */
+/** Returns every row of the table with the failed checks that it needs. */
 export function readiness(failedChecks: readonly string[]): readonly { readonly name: NeedName; readonly lacks: readonly string[] }[] {
   const failed = new Set(failedChecks);
   return Object.keys(needs)
@@ -80,7 +80,10 @@ export function readiness(failedChecks: readonly string[]): readonly { readonly 
     .map((name) => ({ name, lacks: checksOf(name).filter((check) => failed.has(check)) }));
 }
 
-/** What cannot be done, or is done worse, without a tool: "write ISO images". Tests compare with tools of no row. */
+/**
+ * Returns the work that needs or uses a tool, for example "write ISO images". A tool of no row is used by
+ * tests, which compare formats.
+ */
 export function purposeOf(tool: string): string {
   const titles = Object.values<Need>(needs).flatMap(({ title, tools, useful = [] }) =>
     [...tools, ...useful].includes(tool) ? [title] : [],
@@ -88,7 +91,7 @@ export function purposeOf(tool: string): string {
   return titles.join(', ') || 'compare formats in tests';
 }
 
-/** What the work of the rows is, for a sentence: "build and boot", or the titles. */
+/** Returns the work of the rows for a sentence: "build and boot", or the titles. */
 export function workOf(names: readonly NeedName[]): string {
   if (names.includes('boot') && names.includes('crates')) return 'build and boot';
   return needsNamed(names)

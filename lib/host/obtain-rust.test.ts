@@ -1,5 +1,5 @@
-// The ways to a Rust that can build everything, with a puppet in rustup's place. Debian's way needs the network and a minute:
-// BLOOMERY_TEST_TOOLCHAIN=1 runs it.
+// The ways to obtain a Rust toolchain that can build everything. A puppet replaces rustup. The way by
+// Debian's packages needs the network and a minute. It is tested if BLOOMERY_TEST_TOOLCHAIN is 1.
 import { chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -12,7 +12,7 @@ import type { FakeHost } from '../dev/testing/fake-toolchain.ts';
 import { debianToolchain } from './debian-toolchain.ts';
 import { obtainRust } from './obtain-rust.ts';
 
-/** What was reported, or the failure, on a host whose rustup does what the script says. No apt-get is on its PATH. */
+/** Returns the reports, or the failure, on a host whose rustup is this script. No apt-get is on its PATH. */
 async function obtained(fake: FakeHost, rustup?: string): Promise<string> {
   if (rustup !== undefined) await chmod(await fake.write('usr/bin/rustup', `#!/bin/sh\nPATH=/usr/bin:/bin\n${rustup}\n`), 0o755);
   const notes: string[] = [];
@@ -27,7 +27,7 @@ async function obtained(fake: FakeHost, rustup?: string): Promise<string> {
   }
 }
 
-test('a host without Rust gets the stable toolchain of its rustup, with the source', async () => {
+test('a host without Rust gets the stable toolchain from its rustup, with the source', async () => {
   await withFakeHost(async (fake) => {
     const sysroot = await fake.rustup(`stable-${host}`, '1.98.0');
     await rm(join(sysroot, 'bin/cargo'));
@@ -37,7 +37,7 @@ cp "$RUSTUP_HOME/toolchains/stable-${host}/bin/rustc" "$RUSTUP_HOME/toolchains/s
   });
 });
 
-test('when every way fails the failure says why each did', async () => {
+test('if every way fails, the failure has the reason of each', async () => {
   await withFakeHost(async (fake) => {
     assert.is(
       await obtained(fake, 'echo "error: could not download file" >&2; exit 1'),

@@ -1,5 +1,6 @@
-// Gets a Rust that can build everything for a host that has none: the first of these ways that works. The source of the standard library for a
-// toolchain that is installed, rustup's stable toolchain, Debian's packages unpacked in the cache. Called by doctor --install only.
+// Obtains a Rust toolchain that can build everything, by the first of these ways that works: the source of
+// the standard library for an installed toolchain, the stable toolchain of rustup, or Debian's packages
+// unpacked in the cache. Only `doctor --install` calls this.
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import type { AptHost } from '../sources/debian/apt-root.ts';
@@ -10,7 +11,7 @@ import { debianToolchain } from './debian-toolchain.ts';
 import { obtainRustSrc } from './rust-src-download.ts';
 import { rustupToolchain } from './rustup-toolchain.ts';
 
-/** Gets what is missing. Where every way fails: a Failure (host) that says why each did. */
+/** Obtains what is missing. Throws a Failure (host) with the reason of each way if all of them fail. */
 export async function obtainRust(host: AptHost, context: Context): Promise<void> {
   const all = await listToolchains(host, context);
   const usable = (await inOrder(all, host, context)).filter(hasBareLinker);
@@ -51,7 +52,7 @@ function reasonOf(all: readonly Toolchain[]): string {
   return all.map((toolchain) => `${toolchain.name} (${toolchain.release}) ${lack(toolchain)}`).join(', ');
 }
 
-/** The toolchain that would be chosen, then the others that are new enough. */
+/** Returns the toolchain that would be chosen, then the others that are new enough. */
 async function inOrder(all: readonly Toolchain[], host: AptHost, context: Context): Promise<readonly Toolchain[]> {
   const usable = all.filter((toolchain) => !isTooOld(toolchain));
   if (usable.length === 0) return [];

@@ -1,5 +1,6 @@
-// Packages of Debian and its relatives with everything that they load, downloaded and unpacked into a folder, where their programs run with their own
-// dynamic linker. Nothing is installed: apt-get reads another record of what is installed, and needs no permission.
+// Downloads packages of Debian and related distributions with their dependencies, and unpacks them into a
+// folder. Their programs run there with their own dynamic linker. Nothing is installed. apt-get reads a
+// separate list of installed packages and needs no permission.
 import { chmod, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
@@ -13,24 +14,27 @@ import { installedPackage, packageFiles } from './debian-packages.ts';
 import type { PackageFile } from './debian-packages.ts';
 import { pathOf } from '../core/paths.ts';
 
-/** An apt that packages come from: the host's own, or a private one by its environment. */
+/** An apt from which packages come: the host's own, or a private one, selected by its environment. */
 export interface PackageSource {
   readonly env: Readonly<Record<string, string>>;
-  /** A folder for downloads, which is removed by the caller. */
+  /** A folder for downloads, which the caller removes. */
   readonly folder: string;
-  /** The release that packages are taken from; absent: the host's own. */
+  /** The suite from which packages come. If absent, it is the host's own. */
   readonly suite?: string | undefined;
 }
 
-/** What the host has and the programs use from there. */
+/** Packages that the programs use from the host. */
 const packagesOfHost = ['gcc', 'libc6-dev', 'binutils'];
 
-/** The packages that apt would download for these. A name that it does not know is a Failure. */
+/** Returns the packages that apt would download for these names. Throws a Failure for an unknown name. */
 export async function packagesFor(source: PackageSource, names: readonly string[], context: Context): Promise<readonly PackageFile[]> {
   return packageFiles(await aptGet(source, ['--print-uris', ...names], context));
 }
 
-/** Downloads the packages and what they need, checked by apt against its signed index, and unpacks them into `into`. */
+/**
+ * Downloads the packages and their dependencies, which apt checks against its signed index, and unpacks them
+ * into `into`.
+ */
 export async function unpackPackages(
   source: PackageSource,
   files: readonly PackageFile[],
@@ -61,7 +65,7 @@ async function aptGet({ env, folder, suite }: PackageSource, words: readonly str
   return outputOf('fetch packages', argv, { cwd: folder, env: { ...env, LC_ALL: 'C' }, signal });
 }
 
-/** Of the compiler's source only the standard library is kept, which is a tenth of it. */
+/** Unpacks all packages. Of the compiler's source only the standard library is kept, which is a tenth of it. */
 async function unpackAll(archives: string, into: string, { env }: PackageSource, { signal }: Context): Promise<void> {
   await mkdir(into, { recursive: true });
   const path = pathOf(env);
@@ -86,14 +90,20 @@ export interface FoundFile {
   readonly path: string;
 }
 
-/** The entry of an unpacked usr/lib, or of a folder in it, whose name fits; its lack is a Failure. */
+/**
+ * Returns the entry in an unpacked usr/lib, or in a folder of it, whose name matches. Throws a Failure if
+ * there is none.
+ */
 export async function foundIn(unpacked: string, name: RegExp): Promise<FoundFile> {
   const file = (await filesOfLibraries(join(unpacked, 'usr/lib'))).find((candidate) => name.test(candidate.name));
   if (!file) throw cannot('use unpacked packages', `nothing in them is named as ${String(name)}`, { blame: 'host' });
   return file;
 }
 
-/** Moves all shared libraries of unpacked packages, but those of rustc itself, into one folder. Returns the name of the dynamic linker among them. */
+/**
+ * Moves all shared libraries of unpacked packages into one folder, except those of rustc itself. Returns the
+ * name of the dynamic linker among them.
+ */
 export async function gatherLibraries(unpacked: string, into: string): Promise<string> {
   const loader = await foundIn(unpacked, /^ld-linux.*\.so\.\d+$/);
   await mkdir(into, { recursive: true });
@@ -108,7 +118,10 @@ export async function writeProgram(path: string, text: string): Promise<void> {
   await chmod(path, 0o755);
 }
 
-/** Entries of a folder of libraries and of the folders in it. The standard libraries of rustc are left out. */
+/**
+ * Returns the entries of a folder of libraries and of its subfolders. The standard libraries of rustc are
+ * left out.
+ */
 export async function filesOfLibraries(libraries: string): Promise<readonly FoundFile[]> {
   const entries = await readdir(libraries, { withFileTypes: true });
   const folders = entries.filter((entry) => entry.isDirectory() && entry.name !== 'rustlib');

@@ -1,5 +1,6 @@
-// Getting the library's source, with a puppet in rustup's place. Debian's way needs the network and is tried by hand; that it is asked
-// only after rustup, and what is said when nothing works, is tried here.
+// Obtaining the source of the standard library. A puppet replaces rustup. The way by Debian's package needs
+// the network and is tested manually. These tests check that it comes after rustup, and the errors if nothing
+// works.
 import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -10,7 +11,7 @@ import { listToolchains } from '../crates/toolchain/toolchain.ts';
 import { obtainRustSrc } from './rust-src-download.ts';
 import type { Obtained } from './rust-src-download.ts';
 
-/** A host with one toolchain and a rustup that does what the script says; no apt-get. */
+/** Returns the result on a host with one toolchain, whose rustup is this script. It has no apt-get. */
 async function obtained(fake: FakeHost, rustup: string): Promise<Obtained | readonly string[]> {
   await fake.rustup(`nightly-${host}`, '1.97.0-nightly');
   await chmod(await fake.write('usr/bin/rustup', `#!/bin/sh\nPATH=/usr/bin:/bin\n${rustup}\n`), 0o755);
@@ -32,7 +33,7 @@ echo > ${library}/Cargo.lock`;
   });
 });
 
-test('when every way fails each says why', async () => {
+test('if every way fails, the result has the reason of each', async () => {
   await withFakeHost(async (fake) => {
     const result = await obtained(fake, 'echo "info: downloading" >&2; echo "error: could not download file" >&2; exit 1');
     assert.equal(result, [
@@ -42,10 +43,10 @@ test('when every way fails each says why', async () => {
   });
 });
 
-test('a rustup that says it is done but adds nothing is not believed', async () => {
+test('a rustup that succeeds but adds nothing is a failure', async () => {
   await withFakeHost(async (fake) => {
     const result = await obtained(fake, 'exit 0');
-    assert.equal('rustSrc' in result ? [] : result[0], 'rustup could not add it (it said nothing)');
+    assert.equal('rustSrc' in result ? [] : result[0], 'rustup could not add it (it printed nothing)');
   });
 });
 

@@ -1,5 +1,5 @@
-// Gets the standard library's source when none fits an installed toolchain: by rustup, else Debian's package of the same minor version through a
-// private apt. Called by doctor --install only; nothing else downloads it.
+// Obtains the source of the standard library if no source fits an installed toolchain: from rustup, else from
+// Debian's package of the same minor version with a private apt. Only `doctor --install` calls this.
 import { Failure } from '../core/errors.ts';
 import { phase } from '../core/events.ts';
 import type { Context } from '../core/events.ts';
@@ -19,13 +19,22 @@ export interface Obtained {
   readonly rustSrc: RustSrc;
 }
 
-/** Where Debian's package is looked for: the newest first, since it is there that a current compiler finds its match. */
+/**
+ * Suites in which Debian's package is searched, the newest first, because it has the package for a current
+ * compiler.
+ */
 const suites = ['sid', 'trixie', 'bookworm'] as const;
 
-/** Debian's packages of older versions lack the packages that the library depends on. 1.93 was found without them, 1.95 with them. */
+/**
+ * Debian's packages of older versions lack the dependencies of the library. 1.93 was found to lack them, and
+ * 1.95 to have them.
+ */
 const leastDebianVersion = '1.95.0';
 
-/** Gets a source for one of `toolchains` (the preferred first). Reports what it tries and takes. Returns why each way failed where all do. */
+/**
+ * Obtains a source for one of `toolchains` (the preferred one first). Reports each attempt and the result.
+ * Returns the reason of each way if all fail.
+ */
 export async function obtainRustSrc(
   toolchains: readonly Toolchain[],
   host: AptHost,
@@ -41,12 +50,15 @@ export async function obtainRustSrc(
   return refusals;
 }
 
-/** `rustup component add rust-src` for the first toolchain that rustup manages; else why not. */
+/**
+ * Runs `rustup component add rust-src` for the first toolchain that rustup manages. Returns the reason if
+ * that fails.
+ */
 async function byRustup(toolchains: readonly Toolchain[], host: AptHost, context: Context): Promise<Obtained | string> {
   const toolchain = toolchains.find(({ origin }) => origin === 'rustup');
   if (!toolchain) return 'no toolchain is managed by rustup';
   const rustup = await findRustup(host.env);
-  if (!rustup) return 'rustup itself is not there';
+  if (!rustup) return 'rustup is not installed';
   const argv = [rustup, 'component', 'add', 'rust-src', '--toolchain', toolchain.name];
   const result = await phase(`add rust-src to ${toolchain.name}`, context.report, () => run(argv, rustupOptions(host.env, context)));
   const rustSrc = result.exitCode === 0 ? await findRustSrc(toolchain, host, context) : undefined;
@@ -55,7 +67,10 @@ async function byRustup(toolchains: readonly Toolchain[], host: AptHost, context
   return { toolchain, rustSrc };
 }
 
-/** Debian's package from the first suite whose version fits one of the toolchains; else what the suites offer. */
+/**
+ * Obtains Debian's package from the first suite whose version fits one of the toolchains. Otherwise returns
+ * the versions in the suites.
+ */
 async function fromDebian(toolchains: readonly Toolchain[], host: AptHost, context: Context): Promise<Obtained | string> {
   const candidates = toolchains.filter(({ release }) => compareReleases(release, leastDebianVersion) >= 0);
   if (candidates.length === 0)

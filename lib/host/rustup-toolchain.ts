@@ -1,5 +1,6 @@
-// A Rust toolchain by rustup. The host's own rustup installs it where it keeps its toolchains. Else the distribution's package of rustup is unpacked for
-// one call, and the toolchain is put into the cache: that package is not installed, because it would replace the distribution's rustc.
+// Obtains a Rust toolchain with rustup. The rustup of the host installs it in its own folder of toolchains.
+// If there is none, the distribution's package of rustup is unpacked for one call, and the toolchain is put
+// into the cache. That package is not installed, because it would replace the distribution's rustc.
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, Failure } from '../core/errors.ts';
@@ -19,17 +20,17 @@ type Env = ToolchainSearch['env'];
 
 const timeoutMs = 5 * 60_000;
 
-/** The path of rustup: on PATH or in cargo's folder of programs. */
+/** Returns the path of rustup, which is on PATH or in cargo's folder of programs. */
 export async function findRustup(env: Env): Promise<string | undefined> {
   return findProgram('rustup', `${pathOf(env)}:${cargoHome(env)}/bin`);
 }
 
-/** How rustup is started. */
+/** Returns the options with which rustup is started. */
 export function rustupOptions(env: Env, { signal }: Context): RunOptions {
   return { cwd: '/', env: { ...env, RUSTUP_HOME: rustupHome(env), RUST_BACKTRACE: '0' }, signal, timeoutMs };
 }
 
-/** Gets the stable toolchain with rust-src. Returns why not where that fails. */
+/** Obtains the stable toolchain with rust-src. Returns the reason if that fails. */
 export async function rustupToolchain(search: ToolchainSearch, context: Context): Promise<Toolchain | string> {
   const rustup = await findRustup(search.env);
   if (!rustup) return byPackage(search, context);
@@ -40,7 +41,7 @@ export async function rustupToolchain(search: ToolchainSearch, context: Context)
 /** Installs the toolchain. Returns its folder, or the reason of the failure. */
 async function installed(rustup: string, env: Env, context: Context): Promise<{ readonly path: string; readonly name: string } | string> {
   const argv = [rustup, 'toolchain', 'install', 'stable', '--profile', 'minimal', '--component', 'rust-src', '--no-self-update'];
-  // rustup does not tell sizes before. This is what its archives of 1.97 came to.
+  // rustup does not report sizes in advance. This is the size of its archives of 1.97.
   const title = 'download the stable toolchain by rustup (about 130 MB)';
   const result = await phase(title, context.report, () => run(argv, rustupOptions(env, context)));
   if (result.exitCode !== 0) return `rustup could not install a toolchain (${complaintOf(result.stderr)})`;
@@ -59,7 +60,7 @@ async function found(
   return (await toolchainAt(path, name, origin, search, context)) ?? `rustup's toolchain ${name} has no rustc or cargo`;
 }
 
-/** The distribution's package, which is started once with the libraries of its dependencies. */
+/** Runs the distribution's package of rustup once, with the libraries of its dependencies. */
 async function byPackage(search: ToolchainSearch, context: Context): Promise<Toolchain | string> {
   if (!(await findProgram('apt-get', pathOf(search.env)))) return 'rustup is not installed';
   const kept = keptToolchainsFolder(search.cacheDir);

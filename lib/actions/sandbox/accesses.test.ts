@@ -1,5 +1,5 @@
-// From a trace to inputs, also through links, and what an action may be shown of the folders around the
-// user's own.
+// How the inputs of an action follow from its trace, also through symbolic links, and which paths outside the
+// user's folders an action may be shown.
 import { chmod, mkdir, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'uvu';
@@ -28,7 +28,7 @@ function accesses({ folder }: Scratch, trace: Partial<Trace>, sandbox: ActionRec
   return accessesOf({ read: [], looked: [], written: [], complete: true, ...trace }, action, sandbox);
 }
 
-test('files, absent files, folders that were listed and folders that were looked at are inputs of their kind', async () => {
+test('files, absent files, listed folders and inspected folders are inputs of their kind', async () => {
   await withScratch(async (scratch) => {
     await scratch.write('app/src/main.rs', '');
     const { inputs, wanted } = accesses(scratch, {
@@ -40,7 +40,7 @@ test('files, absent files, folders that were listed and folders that were looked
   });
 });
 
-test('what was looked for beside the folders is wanted and counts; folders that only lead to them are not', async () => {
+test('a path next to the visible folders is wanted and is an input, and a folder that only leads to them is neither', async () => {
   await withScratch(async (scratch) => {
     await mkdir(join(scratch.folder, 'app'));
     const { inputs, wanted } = accesses(scratch, { read: [`${here}/src/../../README.md`], looked: ['/bloomery/above', '/bloomery'] });
@@ -49,7 +49,7 @@ test('what was looked for beside the folders is wanted and counts; folders that 
   });
 });
 
-test('a link that leads out of view is wanted by what it leads to, in the middle of a path too; one that stays inside is not', async () => {
+test('for a link to a hidden path its target is wanted, also in the middle of a path, and for a link to a visible path it is not', async () => {
   await withScratch(async (scratch) => {
     for (const folder of ['app/src', 'shared/icons']) await mkdir(join(scratch.folder, folder), { recursive: true });
     await scratch.write('app/real/a', '');
@@ -63,12 +63,12 @@ test('a link that leads out of view is wanted by what it leads to, in the middle
       { place: '/bloomery/above/shared/icons', byLink: true },
       { place: '/srv/data', byLink: true },
     ]);
-    // A ".." behind a link goes up from where the link leads.
+    // A ".." after a link starts from the target of the link.
     assert.equal(inputs, [`${here}/icons/a.txt`, `${here}/data`, `${here}/src/inside/a`, `${here}/x`, `${here}/loop`]);
   });
 });
 
-test('a link to a link that leads out of view is wanted by what the last one leads to; links into themselves end', async () => {
+test('for a chain of links to a hidden path the last target is wanted, and links in a circle are not followed forever', async () => {
   await withScratch(async (scratch) => {
     await mkdir(join(scratch.folder, 'app/src'), { recursive: true });
     await symlink('second', join(scratch.folder, 'app/first'));
@@ -81,14 +81,14 @@ test('a link to a link that leads out of view is wanted by what the last one lea
   });
 });
 
-test("writes into what is shown are told apart from the action's own output", async () => {
+test("writes to read-only folders are distinguished from the action's own output", async () => {
   await withScratch(async (scratch) => {
     await mkdir(join(scratch.folder, 'app'));
     assert.equal(accesses(scratch, { written: [`${here}/src/../app.map`, '/bloomery/out/x', '/tmp/y'] }).written, [`${here}/app.map`]);
   });
 });
 
-test('a file that is looked at and then written is no input; one that is read and then written is', async () => {
+test('a file that is inspected and then written is not an input, and a file that is read and then written is', async () => {
   await withScratch(async (scratch) => {
     for (const name of ['app.map', 'counter']) await scratch.write(`app/${name}`, '');
     const [map, counter] = [`${here}/app.map`, `${here}/counter`];
@@ -97,7 +97,7 @@ test('a file that is looked at and then written is no input; one that is read an
   });
 });
 
-test("without a sandbox, files of the host count beside the places of the user's folders, but not the action's own temporary files", async () => {
+test("without a sandbox, files of the host are inputs next to the user's folders, and the action's own temporary files are not", async () => {
   await withScratch(async (scratch) => {
     const source = await scratch.write('app/src/main.rs', '');
     const work = join(scratch.folder, 'rustc123');
@@ -113,7 +113,10 @@ test("without a sandbox, files of the host count beside the places of the user's
 
 const deeper = '/bloomery/above/above/deeper';
 
-/** Asks about places when the user's folder is `home/src/app` of the scratch folder and his text is `text`. */
+/**
+ * Returns a function that asks whether a path may be shown. The user's folder is `home/src/app` in the
+ * scratch folder, and `text` is the text of the user's sources.
+ */
 function asker(
   { folder }: Scratch,
   text: string,
@@ -129,7 +132,7 @@ function asker(
 
 const reasons = ['link', 'declared', 'read'] as const;
 
-test('a path beside the user\'s folder is shown when his text spells it with its "../", and a part of it that he spells as a whole', async () => {
+test('a path next to the user\'s folder is shown when the sources name it with its "../", or a folder of it', async () => {
   await withScratch(async (scratch) => {
     for (const name of ['README.md', 'proto/deep/api.txt', 'other/secret.txt', 'proto-2/x']) await scratch.write(`home/src/${name}`, '');
     await mkdir(join(scratch.folder, 'home/src/app'));
@@ -142,7 +145,7 @@ test('a path beside the user\'s folder is shown when his text spells it with its
   });
 });
 
-test("each of several folders of the user's can be the one from which the text spells a path", async () => {
+test('the text can name a path relative to each of several folders of the user', async () => {
   await withScratch(async (scratch) => {
     for (const name of ['app/assets/x.txt', 'app/inner/a', 'other/b']) await scratch.write(`home/src/${name}`, '');
     const counted = [`${deeper}/inner`, '/bloomery/above/above/other'];
@@ -153,7 +156,7 @@ test("each of several folders of the user's can be the one from which the text s
   });
 });
 
-test('what a source file beside them names in its own folder is shown: modules and included files', async () => {
+test('modules and included files are shown that a source file next to the visible folders names in its own folder', async () => {
   await withScratch(async (scratch) => {
     for (const name of ['app/a', 'beside/m.rs', 'beside/n.rs', 'beside/deep/x.txt', 'beside/secret.txt'])
       await scratch.write(`home/src/${name}`, '');
@@ -166,7 +169,7 @@ test('what a source file beside them names in its own folder is shown: modules a
   });
 });
 
-test("what the configuration names is shown, unless that is a folder around the user's own", async () => {
+test("a path that the configuration names is shown, unless it is a parent of the user's folders", async () => {
   await withScratch(async (scratch) => {
     for (const name of ['app/a', 'conf/x/y.txt', 'other/z.txt']) await scratch.write(`home/src/${name}`, '');
     const around = '/bloomery/above/above';
@@ -176,7 +179,7 @@ test("what the configuration names is shown, unless that is a folder around the 
   });
 });
 
-test('what a script declares is shown when its names are in the text; what a link leads to is shown', async () => {
+test('a path that a script declares is shown when the text has its names, and the target of a link is shown', async () => {
   await withScratch(async (scratch) => {
     await mkdir(join(scratch.folder, 'home/src/app'), { recursive: true });
     await scratch.write('home/src/proto/api.txt', '');
@@ -188,7 +191,7 @@ test('what a script declares is shown when its names are in the text; what a lin
   });
 });
 
-test("hidden entries of the home folder, the home folder and folders around the user's own are never shown, whoever names them", async () => {
+test("the home folder, its hidden entries and parents of the user's folders are never shown, for whatever reason", async () => {
   await withScratch(async (scratch) => {
     for (const name of ['.ssh/id_rsa', '.netrc', 'src/app/x']) await scratch.write(`home/${name}`, '');
     await symlink('../../.ssh/id_rsa', join(scratch.folder, 'home/src/app/key'));
@@ -200,7 +203,7 @@ test("hidden entries of the home folder, the home folder and folders around the 
   });
 });
 
-test('elsewhere on the host, what every user may read is shown to an action that declares it or by a link, and nothing else', async () => {
+test('elsewhere on the host, only files that every user may read are shown, if the action declares them or a link leads to them', async () => {
   await withScratch(async (scratch) => {
     await mkdir(join(scratch.folder, 'home/src/app'), { recursive: true });
     const ask = asker(scratch, '"/etc/passwd" "/etc/shadow"', '/home/somebody');

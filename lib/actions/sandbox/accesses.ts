@@ -1,8 +1,9 @@
-// From what a traced action did with paths (tracer.ts) to its inputs, to what it wanted and the sandbox did
-// not show, and which of that it may be shown. The rule keeps a third-party macro or build dependency from
-// reading the home folder: it can ask for any path, but it cannot write the user's sources, make links in
-// them, or change the permissions of the host's files. Paths are places, as in records. Reads the host's file
-// system only to tell files, folders and links apart, and for permissions.
+// Sorts the paths that a traced action used (tracer.ts) into its inputs and the paths that it wanted but that
+// the sandbox did not show. It also decides which of the wanted paths the action may be shown. This rule
+// keeps a third-party macro or build dependency from reading the home folder. Such code can ask for any path,
+// but it cannot write the user's sources, create links in them, or change the permissions of the host's
+// files. Paths are places, as in records. This module reads the host's file system only to distinguish files,
+// folders and links, and to read permissions.
 import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { dirname, posix, relative } from 'node:path';
 import type { Action, ActionRecord, OwnView } from '../action.ts';
@@ -10,23 +11,26 @@ import { hostPath, isBelow, namesOf, pathsOf, placeOfPath } from '../place.ts';
 import type { Trace } from './tracer.ts';
 import { decodeName, encodePath, isFolder, linkTarget, statOrAbsent } from '../../core/paths.ts';
 
-/** A path outside of everything that was shown, which the action asked for. */
+/** A path outside of all visible folders that the action tried to use. */
 export interface Wanted {
-  /** Where the action looked for it. */
+  /** The place at which the action looked for it. */
   readonly place: string;
-  /** The user's own link leads there; else the action itself named it. */
+  /** Whether a link in the user's folders leads there. Otherwise the action itself named the path. */
   readonly byLink: boolean;
 }
 
 export interface Accesses {
-  /** What the action read of the user's folders: files, absent files, names in folders, as places with an aspect (place.ts). */
+  /**
+   * Paths in the user's folders that the action read: files, absent files and the names in folders, as places
+   * with an aspect (place.ts).
+   */
   readonly inputs: readonly string[];
   readonly wanted: readonly Wanted[];
-  /** Places within what is shown read-only that the action tried to write. */
+  /** Places in read-only folders that the action tried to write. */
   readonly written: readonly string[];
 }
 
-/** A chain of links that is longer leads nowhere (path_resolution(7)). */
+/** The kernel refuses to follow a longer chain of links (path_resolution(7)). */
 const mostLinks = 40;
 
 /** Sorts the accesses of an action with `own` that ran under the tracer. */
@@ -41,7 +45,7 @@ export function accessesOf(trace: Trace, action: Action, sandbox: ActionRecord['
   const wanted = new Map<string, Wanted>();
   const contents = new Set<string>();
   const ownWork = new Set(trace.written);
-  /** Without a sandbox, temporary files of the action are in the host's folders. */
+  /** Without a sandbox, the temporary files of the action are in the host's folders. */
   const isOwnWork = (place: string): boolean => ownWork.has(place) || (place !== '/' && isOwnWork(posix.dirname(place)));
   const isHostFile = (place: string, read: boolean): boolean =>
     sandbox === 'none' && !isBelow(place, shown) && !isOwnWork(place) && (read || !isFolder(place));
@@ -62,7 +66,7 @@ export function accessesOf(trace: Trace, action: Action, sandbox: ActionRecord['
     }
   }
   const written = trace.written.map((path) => posix.normalize(placeOf(path)));
-  // A linker looks at its map before it writes it: what was there before has no part in the result.
+  // A linker inspects its map file before it writes it. The earlier contents have no influence on the result.
   for (const place of written) if (!contents.has(place)) inputs.delete(place);
   return {
     inputs: [...inputs],
@@ -74,11 +78,11 @@ export function accessesOf(trace: Trace, action: Action, sandbox: ActionRecord['
 /** A path without "." and "..". */
 interface Resolved {
   readonly place: string;
-  /** Where the first link on the way that leads out of view leads. */
+  /** The target of the first link in the path that leads to a hidden path. */
   readonly link?: string;
 }
 
-/** The links in the user's folders. Each is read once. */
+/** The links in the user's folders. Each link is read once. */
 class OwnLinks {
   readonly #shown: readonly string[];
   readonly #counted: readonly string[];
@@ -92,7 +96,10 @@ class OwnLinks {
     this.#paths = paths;
   }
 
-  /** Resolves "." and "..", where a ".." behind a link is what the link leads to. What is read behind a link is named by the link's own path. */
+  /**
+   * Resolves "." and "..". A ".." after a link starts from the target of the link. A path that is reached
+   * through a link keeps the path of the link.
+   */
   resolve(path: string): Resolved {
     const rest = path.split('/').filter((part) => part !== '' && part !== '.');
     let at = '';
@@ -120,7 +127,10 @@ class OwnLinks {
     return { place: at || '/' };
   }
 
-  /** Where a link to `place` leads out of view: there, or by a link that is in view. Each path is resolved once, so that links in a circle end. */
+  /**
+   * Returns the hidden path to which a link at `place` leads, directly or through visible links. Each path is
+   * resolved once, so links in a circle end.
+   */
   #outOfView(place: string): string | undefined {
     if (!isBelow(place, this.#shown) && !isAround(place, this.#shown)) return place;
     if (!this.#behind.has(place)) {
@@ -130,7 +140,10 @@ class OwnLinks {
     return this.#behind.get(place);
   }
 
-  /** The target of a link. What is mounted is no link in the sandbox, even if the host has one there. */
+  /**
+   * Returns the target of a link. A mounted path is not a link in the sandbox, even if the host has a link
+   * there.
+   */
   #target(place: string): string | undefined {
     if (!isBelow(place, this.#counted) || this.#shown.includes(place)) return undefined;
     if (!this.#targets.has(place)) this.#targets.set(place, linkTargetOrAbsent(hostPath(place, this.#paths)));
@@ -138,12 +151,12 @@ class OwnLinks {
   }
 }
 
-/** Whether the place is one of the folders, or one of them is below it. */
+/** Whether the place is one of the folders or a parent of one. */
 function isAround(place: string, folders: readonly string[]): boolean {
   return folders.some((one) => one === place || one.startsWith(`${place}/`));
 }
 
-/** The target of a link; undefined for anything else, below a file, and where it cannot be read. */
+/** Returns the target of a link. Undefined if the path is not a link, is below a file, or cannot be read. */
 function linkTargetOrAbsent(path: string): string | undefined {
   try {
     return statOrAbsent(lstatSync, path)?.isSymbolicLink() ? linkTarget(path) : undefined;
@@ -154,19 +167,25 @@ function linkTargetOrAbsent(path: string): string | undefined {
 
 export interface Question {
   readonly place: string;
-  /** Who names the path: a link in the user's folders, the action's words (rerun-if-changed), or only the access itself. */
+  /**
+   * Why the path is asked for: a link in the user's folders leads there, the action declared it
+   * (rerun-if-changed), or the action only tried to read it.
+   */
   readonly reason: 'link' | 'declared' | 'read';
   readonly own: OwnView;
-  /** Where places are on the host. */
+  /** The paths of places on the host. */
   readonly paths: Readonly<Record<string, string>>;
 }
 
 /**
- * The place that may be shown for it: itself, or a folder around it that the user's text names; undefined where nothing is there or it may not.
- * Beside the user's folders ("../proto") that is what a link of the user's leads to, what the user's own text spells, the modules of such a source
- * and what it includes, and what the configuration names. Elsewhere on the host it is what every user of the host may read, when a link leads to it
- * or the action declares it. Never is it a folder around the user's folders, an entry of the home folder that begins with a dot, or anything else
- * in the home folder that neither a link nor text spells.
+ * Returns the place that may be shown to answer the question: the place itself, or a parent folder that the
+ * user's text names. Returns undefined if nothing exists there or if it must stay hidden. Next to the user's
+ * folders ("../proto") these places may be shown: the targets of the user's links, paths that the user's own
+ * text contains, modules and included files of such a source, and paths that the configuration names.
+ * Elsewhere on the host a place may be shown if every user of the host may read it and if a link leads to it
+ * or the action declares it. Parents of the user's folders and entries of the home folder that begin with a
+ * dot are never shown. Other paths in the home folder are shown only if a link leads to them or the text
+ * contains them.
  */
 export function mayBeShown({ place, reason, own, paths }: Question): string | undefined {
   const path = hostPath(place, paths);
@@ -188,7 +207,10 @@ export function mayBeShown({ place, reason, own, paths }: Question): string | un
   return reason !== 'read' && !inHome && isPublic(real) ? place : undefined;
 }
 
-/** The place of one of the user's folders by its own name on the host, for a path that leaves the folder and comes back ("../project/src"). */
+/**
+ * Returns the place in one of the user's folders for a path that leaves the folder and comes back by the
+ * folder's own name ("../project/src").
+ */
 function byItsName(place: string, path: string, own: OwnView, paths: Question['paths']): string | undefined {
   const folder = own.counted.map((one) => hostPath(one, paths)).find((one) => path === one || path.startsWith(`${one}/`));
   if (folder === undefined || realPath(folder) === undefined) return undefined;
@@ -197,7 +219,10 @@ function byItsName(place: string, path: string, own: OwnView, paths: Question['p
   return place.endsWith(inside) && !leadsTo(found, own.counted) ? found : undefined;
 }
 
-/** Its paths from the innermost folders that it shares with each of the user's folders, the shortest first; the root folder does not count. */
+/**
+ * Returns the paths relative to the innermost folders that the path shares with each of the user's folders,
+ * the shortest path first. The root folder is not such a shared folder.
+ */
 function besideNames(path: string, own: OwnView, paths: Question['paths']): readonly string[] {
   const names = own.counted.map((place) => {
     let around = hostPath(place, paths);
@@ -216,13 +241,16 @@ function folderAbove(place: string, levels: number): string {
   return levels === 0 ? place : folderAbove(dirname(place), levels - 1);
 }
 
-/** The longest part of a name that the text spells behind a "../". */
+/** Returns the longest leading part of a name that the text contains after a "../". */
 function spelledPart(name: string, text: string): string | undefined {
   for (let part = name; part !== '' && part !== '.'; part = dirname(part)) if (hasWord(text, `../${part}`)) return part;
   return undefined;
 }
 
-/** What a source file that is shown already names relative to its own folder: a module that it declares, or a file that it includes. */
+/**
+ * Whether a visible source file names the path relative to its own folder, as a module that it declares or a
+ * file that it includes.
+ */
 function isNamedBeside(place: string, { counted, spelled }: OwnView): boolean {
   const folders = counted.filter((shown) => shown.endsWith('.rs')).map((shown) => dirname(shown));
   const names = folders.filter((folder) => isBelow(place, [folder])).map((folder) => relative(folder, place));
@@ -241,7 +269,7 @@ function everyName(name: string, text: string): boolean {
   return name.split('/').every((part) => hasWord(text, part));
 }
 
-/** Does the text have the word, not as a part of a longer name? */
+/** Whether the text contains the word, not as a part of a longer name. */
 function hasWord(text: string, word: string): boolean {
   const partOfName = /[\p{L}\p{N}_.-]/u;
   for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
@@ -259,7 +287,7 @@ function leadsTo(place: string, folders: readonly string[]): boolean {
   return place === '/' || isAround(place, folders);
 }
 
-/** Where the path leads in the end; undefined where nothing is there. */
+/** Returns the path with all links resolved. Undefined if nothing exists there. */
 function realPath(path: string): string | undefined {
   try {
     return decodeName(realpathSync.native(encodePath(path), 'buffer'));
@@ -268,7 +296,7 @@ function realPath(path: string): string | undefined {
   }
 }
 
-/** May every user of the host read it? */
+/** Whether every user of the host may read the path. */
 function isPublic(path: string): boolean {
   const about = statSync(encodePath(path));
   const needed = about.isDirectory() ? 0o005 : 0o004;

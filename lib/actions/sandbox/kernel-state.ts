@@ -1,4 +1,5 @@
-// What decides, besides their programs, whether a sandbox and a tracer work: a probe costs processes, so its answer is kept while this is the same.
+// The state of the kernel that decides whether a sandbox and a tracer work, apart from their programs. A
+// probe starts processes, so its answer is kept while this state is the same.
 import { access, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -8,26 +9,32 @@ const settings = {
   apparmorRestriction: '/proc/sys/kernel/apparmor_restrict_unprivileged_userns',
   mostUserNamespaces: '/proc/sys/user/max_user_namespaces',
   userMap: '/proc/self/uid_map',
-  /** AppArmor's profile of this process, or "unconfined". */
+  /** The AppArmor profile of this process, or "unconfined". */
   label: '/proc/self/attr/current',
 } as const;
 
 /** Files that Docker, Podman, and managers like systemd-nspawn put into a container. */
 const containerMarks = ['/.dockerenv', '/run/.containerenv', '/run/host/container-manager'];
 
-/** Lines of /proc/self/status: the user, the capabilities, and what a container forbids. */
+/** Lines of /proc/self/status: the user, the capabilities, and the restrictions of a container. */
 const limits = /^(?:Uid|Gid|CapEff|CapBnd|NoNewPrivs|Seccomp|Seccomp_filters):.*$/gm;
 
-/** Settings of the kernel, namespaces and rights of this process, as JSON. A file that the host does not have is null. Texts are trimmed. */
+/**
+ * Settings of the kernel, namespaces and permissions of this process, as JSON. A file that the host does not
+ * have is null. Texts are trimmed.
+ */
 export type KernelState = {
   readonly settings: { readonly [name in keyof typeof settings]: string | null };
   readonly namespaces: readonly (string | null)[];
-  /** "Seccomp:\t2" and other lines of /proc/self/status. */
+  /** Lines of /proc/self/status, for example "Seccomp:\t2". */
   readonly limits: readonly string[];
   readonly container: boolean;
 };
 
-/** Reads the state of this process. `root` is a folder that has /proc and the other places; tests have one of their own. */
+/**
+ * Reads the state of this process. `root` is a folder that contains /proc and the other places. Tests pass
+ * their own.
+ */
 export async function kernelState(root = '/'): Promise<KernelState> {
   const text = (path: string): Promise<string | null> =>
     readFile(join(root, path), 'utf8').then(

@@ -1,4 +1,5 @@
-// What a user reads where bubblewrap does not work: hosts in files for restrictions that cannot be set here, and namespaces of a real kernel.
+// The messages that a user reads if bubblewrap does not work. Restrictions that cannot be set here are
+// simulated by files, and others by namespaces of the real kernel.
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -12,7 +13,7 @@ const noMap = 'bwrap: setting up uid map: Permission denied';
 const noNamespace =
   'bwrap: No permissions to create new namespace, likely because the kernel does not allow non-privileged user namespaces.';
 
-/** The explanation on a host that has these files, by their paths. */
+/** Returns the explanation on a host that has these files, by their paths. */
 async function on(files: Readonly<Record<string, string>>, words: string): Promise<Refusal> {
   let refusal: Refusal | undefined;
   await withScratch(async ({ folder, write }) => {
@@ -46,7 +47,7 @@ test('AppArmor of Ubuntu 24.04 is recognised, whatever step of bubblewrap it sto
   assert.equal(allowed, { why: `bubblewrap does not work here (${noMap})`, remedy: undefined });
 });
 
-test('the other settings of a kernel are recognised, and the command has the one that forbids', async () => {
+test('the other settings of a kernel are recognised, and the command changes the setting that forbids namespaces', async () => {
   const clone = await on({ 'proc/sys/kernel/unprivileged_userns_clone': '0' }, noNamespace);
   assert.equal(clone, {
     why: 'the kernel permits user namespaces only to root (kernel.unprivileged_userns_clone is 0)',
@@ -56,7 +57,7 @@ test('the other settings of a kernel are recognised, and the command has the one
   assert.is(most.remedy, 'run sudo sysctl -w user.max_user_namespaces=15000');
 });
 
-test('a container is told how to be started, and settings belong to its host', async () => {
+test('for a container the remedy is how to start it, and settings belong to its host', async () => {
   const docker = await on({ ...ubuntu, ...filtered, '.dockerenv': '' }, noNamespace);
   assert.is(docker.why, 'this container may not create user namespaces');
   assert.match(
@@ -71,7 +72,10 @@ test('a container is told how to be started, and settings belong to its host', a
   assert.match(podman.remedy ?? '', /^on the host of this container, run sudo sysctl -w kernel\.apparmor_/);
 });
 
-/** What a build without --no-sandbox prints after a shell command as root of a new user namespace, started by the words in `asUser`. */
+/**
+ * Returns the output of a build without --no-sandbox. It runs after a shell command as root of a new user
+ * namespace, which the words in `asUser` start.
+ */
 async function inNamespace(command: string, asUser: readonly string[]): Promise<string> {
   const module = join(import.meta.dirname, 'sandbox.ts');
   const script = `
@@ -85,7 +89,7 @@ async function inNamespace(command: string, asUser: readonly string[]): Promise<
   return stdout === '' ? stderr : stdout.trim();
 }
 
-// AppArmor permits namespaces to bubblewrap alone where it has a profile.
+// If AppArmor has a profile for bubblewrap, it permits namespaces only to bubblewrap.
 const probe = await run(['unshare', '--user', '--map-root-user', '--mount', 'true'], { cwd: '/', env: { PATH: '/usr/bin:/bin' } });
 const real = probe.exitCode === 0 ? test : test.skip;
 

@@ -1,11 +1,12 @@
-// Why bubblewrap does not work in the state that the kernel is in, and what a user can do about it. Only computes. The words are those of bubblewrap 0.6
-// to 0.11 (bubblewrap.c, utils.c), which name the step that failed and not its reason.
+// Explains why bubblewrap does not work in the current state of the kernel, and what a user can do about it.
+// Only computes. The messages are those of bubblewrap 0.6 to 0.11 (bubblewrap.c, utils.c). They name the step
+// that failed, but not its reason.
 import type { KernelState } from './kernel-state.ts';
 
 export interface Refusal {
   /** The cause, for "Cannot build in a sandbox: ...". */
   readonly why: string;
-  /** What to run or to change, without a full stop. Undefined where the cause is not known. */
+  /** The command to run or the change to make, without a full stop. Undefined if the cause is not known. */
   readonly remedy: string | undefined;
 }
 
@@ -15,7 +16,10 @@ const dockerOptions = ['seccomp=unconfined', 'apparmor=unconfined', 'systempaths
   .join(' ');
 const restarted = `start the container with ${dockerOptions} (Podman: unmask=ALL instead of systempaths=unconfined)`;
 
-/** Explains an attempt of bubblewrap to start a program. `words` is the first line of its complaint, which may be empty. */
+/**
+ * Explains why bubblewrap could not start a program. `words` is the first line of its error message, which
+ * may be empty.
+ */
 export function explainRefusal(words: string, { settings, limits, container }: KernelState): Refusal {
   const where = container ? 'on the host of this container, ' : '';
   const sysctl = (setting: string): string => `${where}run sudo sysctl -w ${setting}`;

@@ -1,4 +1,5 @@
-// What an action sees of the host: tables of words and paths, and real commands shut in by bubblewrap.
+// The view that an action has of the host. Tables check arguments and paths, and real commands run in
+// bubblewrap.
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { chmod, mkdir, readFile } from 'node:fs/promises';
@@ -21,7 +22,7 @@ const view: View = {
   writable: { '/bloomery/out': '/cache/tmp/1/out' },
 };
 
-test('the command line binds outer places before inner ones and shuts the network, processes and terminals out', () => {
+test('the command line binds outer places before inner ones and isolates the network, processes and terminals', () => {
   const argv = bubblewrapArgv(wrapper, ['/bloomery/rust/bin/rustc', '-vV'], '/bloomery/work', view);
   for (const flag of ['--unshare-all', '--die-with-parent', '--new-session']) assert.ok(argv.includes(flag), flag);
   assert.not(argv.includes('--share-net'));
@@ -77,20 +78,20 @@ const translated: readonly (readonly [place: string, host: string])[] = [
   ['(/bloomery/out)', '(/cache/tmp/1/out)'],
 ];
 
-test('places and paths are exchanged in both directions, the longest first', () => {
+test('places and paths are replaced in both directions, the longest first', () => {
   for (const [place, host] of translated) {
     assert.is(toHostPaths(place, view), host);
     assert.is(toPlaces(host, view), place);
   }
 });
 
-test('what only begins or ends like a place is left alone', () => {
+test('a text that only begins or ends like a place is not changed', () => {
   const behind = ['/bloomery/worker', '/bloomery/work-2', '/bloomery/work.bak'];
   const before = ['/x/bloomery/work', 'x/bloomery/work', './bloomery/work', '--x/bloomery/work'];
   for (const text of [...behind, ...before, '/bloomery', '']) assert.is(toHostPaths(text, view), text);
 });
 
-test('any text of places and plain words survives the way there and back', () => {
+test('any text of places and plain words is the same after both replacements', () => {
   let state = 11;
   const random = (below: number): number => (state = (state * 48_271) % 2_147_483_647) % below;
   const places = Object.keys({ ...view.readOnly, ...view.writable });
@@ -115,7 +116,7 @@ test('any text of places and plain words survives the way there and back', () =>
   }
 });
 
-test('rustc is told to write places, the inner ones last because it takes the last that fits', () => {
+test('rustc is passed options to write places, the inner ones last because it takes the last that matches', () => {
   const words = remapArgs({
     readOnly: { '/bloomery/work': '/p', '/bloomery/src/x-1': '/p/vendor/x' },
     writable: { '/bloomery/out': '/p/vendor' },
@@ -134,7 +135,7 @@ test('a place is absolute and plain', () => {
   }
 });
 
-/** Runs a script in the sandbox with the folder as its read-only source and one writable folder. */
+/** Runs a script in the sandbox. The folder is its read-only source, and it has one writable folder. */
 async function inside(folder: string, script: string): Promise<RunResult> {
   const sandbox = await bubblewrap();
   await mkdir(join(folder, 'source'), { recursive: true });
@@ -154,7 +155,7 @@ test('inside, sources can be read and not written, and the output folder can be 
   });
 });
 
-test('inside, there is no home, no account, no program of others, and /tmp is empty', async () => {
+test('inside, there is no home folder, no account, no third-party program, and /tmp is empty', async () => {
   await withScratch(async ({ folder }) => {
     assert.match((await inside(folder, 'echo x > /bloomery/lost')).stderr, /Read-only file system/);
     const there = (
@@ -170,7 +171,7 @@ test('inside, there is no home, no account, no program of others, and /tmp is em
   });
 });
 
-test('inside, allocators see whether the kernel gives huge pages, and nothing else of it', async () => {
+test('inside, allocators can read whether the kernel has huge pages, and no other setting of the kernel', async () => {
   const settings = '/sys/kernel/mm/transparent_hugepage/enabled';
   const outside = await readFile(settings, 'utf8').catch(() => '');
   await withScratch(async ({ folder }) => {
@@ -204,7 +205,7 @@ test('inside, there is no network: not even a socket that listens on this host i
   });
 });
 
-test('inside, what a command leaves running ends with it', async () => {
+test('inside, processes that a command leaves running end with it', async () => {
   await withScratch(async ({ folder, write }) => {
     await write('source/loop', 'while :; do echo x >> /bloomery/out/alive; sleep 0.02; done');
     await inside(folder, 'sh loop & while [ ! -s /bloomery/out/alive ]; do sleep 0.01; done');
@@ -228,7 +229,7 @@ test('root has no capability inside, cannot mount anything writable again, and t
   });
 });
 
-test('the isolation of a host is the strongest that works there', async () => {
+test('the probe returns the strongest isolation that works on the host', async () => {
   const { signal } = new AbortController();
   await withScratch(async ({ folder, write }) => {
     const refuses = async (pattern: string): Promise<unknown> => {
@@ -244,7 +245,7 @@ test('the isolation of a host is the strongest that works there', async () => {
   });
 });
 
-test('a build without bubblewrap is refused with the reason; only --no-sandbox does without', async () => {
+test('a build without bubblewrap is refused with the reason, and only --no-sandbox runs without it', async () => {
   const { signal } = new AbortController();
   const refusal = async (path: string): Promise<readonly unknown[]> => {
     const error: unknown = await requireSandbox(true, path, signal).catch((reason: unknown) => reason);
@@ -257,12 +258,12 @@ test('a build without bubblewrap is refused with the reason; only --no-sandbox d
   assert.equal(await refusal('/nowhere'), [69, 'Cannot build in a sandbox: bubblewrap is not installed']);
   await withScratch(async ({ folder, write }) => {
     await chmod(await write('bwrap', '#!/bin/sh\necho bwrap: No permissions to create a new namespace >&2\nexit 1\n'), 0o755);
-    // The reason depends on this host: refusal.test.ts has those of others.
+    // The reason depends on this host. refusal.test.ts checks the reasons of other hosts.
     assert.is((await refusal(folder))[0], 69);
   });
 });
 
-test('what the loader of the host would heed is set inside of the sandbox only', () => {
+test('variables that the dynamic linker of the host reads are set only in the sandbox', () => {
   const env = {
     LD_PRELOAD: '/project/x.so',
     LD_LIBRARY_PATH: '/deps',

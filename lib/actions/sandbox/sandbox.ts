@@ -1,6 +1,7 @@
-// How an action is shut in: the command line of bubblewrap, as a pure function. Inside, every action of every machine sees the same
-// places; sources and inputs are read-only, there is no network, no home and an empty /tmp, and root has no capabilities. With --no-sandbox the
-// places are replaced by the host's own paths, and rustc is told to write the places in their stead.
+// Builds the command line of bubblewrap that isolates an action, as a pure function. In the sandbox, every
+// action on every machine sees the same places. Sources and inputs are read-only, /tmp is empty, root has no
+// capabilities, and there is no network and no home folder. With --no-sandbox the host's own paths replace
+// the places, and rustc gets options to write the places into its outputs.
 import { cannot, partBefore } from '../../core/errors.ts';
 import { remembered } from '../../core/remembered.ts';
 import type { Witnessed } from '../../core/remembered.ts';
@@ -9,20 +10,23 @@ import { findProgram, run } from '../../core/sh.ts';
 import { kernelState } from './kernel-state.ts';
 import { explainRefusal } from './refusal.ts';
 
-/** What an action may see. `readOnly` and `writable` map a place to a path of the host. */
+/** The files that an action may see. `readOnly` and `writable` map a place to a path of the host. */
 export interface View {
   readonly readOnly: Readonly<Record<string, string>>;
   readonly writable: Readonly<Record<string, string>>;
-  /** The host's network, its resolver and its certificates too. */
+  /** Also shows the host's network, its resolver and its certificates. */
   readonly network?: boolean;
 }
 
-/** The words of bubblewrap about users, by what the host allows, strongest first. */
+/**
+ * Arguments of bubblewrap for user namespaces, the strongest isolation first. The host decides which of them
+ * work.
+ */
 const isolations = {
-  /** A user namespace of its own, below which no other can be created. bubblewrap has the option since version 0.8. */
+  /** A new user namespace in which no other one can be created. bubblewrap has the option since version 0.8. */
   'no-nested-namespaces': ['--unshare-user', '--disable-userns'],
   'user-namespace': ['--unshare-user'],
-  /** The host has no user namespaces, so only root (or a set-uid bubblewrap) gets here. */
+  /** The host has no user namespaces, so this works only for root or with a set-uid bubblewrap. */
   'host-user': [],
 } as const;
 
@@ -37,7 +41,7 @@ export interface Bubblewrap {
 
 export type Sandbox = Bubblewrap | { readonly kind: 'none' };
 
-/** Folders of the host that compilers, linkers and scripts need; those that do not exist are left out by bubblewrap itself. */
+/** Folders of the host that compilers, linkers and scripts need. bubblewrap skips those that do not exist. */
 export const hostPlaces: readonly string[] = [
   '/usr',
   '/bin',
@@ -50,13 +54,13 @@ export const hostPlaces: readonly string[] = [
   '/etc/ld.so.cache',
   '/etc/ld.so.conf',
   '/etc/ld.so.conf.d',
-  '/sys/kernel/mm/transparent_hugepage/enabled', // without it rustc's allocator asks for no huge pages
+  '/sys/kernel/mm/transparent_hugepage/enabled', // without it rustc's allocator does not ask for huge pages
 ];
 
-/** What names and certificates of hosts are looked up in; shown only together with the network. */
+/** Files for looking up names and certificates of hosts. They are shown only together with the network. */
 const networkPlaces = ['/etc/resolv.conf', '/etc/hosts', '/etc/nsswitch.conf', '/etc/ssl', '/etc/pki', '/etc/ca-certificates'];
 
-/** The command line that runs `argv` in the sandbox. */
+/** Returns the command line that runs `argv` in the sandbox. */
 export function bubblewrapArgv(
   { program, isolation }: Pick<Bubblewrap, 'program' | 'isolation'>,
   argv: readonly string[],
@@ -64,7 +68,7 @@ export function bubblewrapArgv(
   view: View,
   env: Env = {},
 ): readonly string[] {
-  // A folder before what is mounted in it, whichever of the two is writable.
+  // A folder is mounted before the mounts inside it, whether it is writable or not.
   const binds = [
     ...Object.entries(view.readOnly).map(([place, path]) => ['--ro-bind', path, place] as const),
     ...Object.entries(view.writable).map(([place, path]) => ['--bind', path, place] as const),
@@ -74,7 +78,8 @@ export function bubblewrapArgv(
     program,
     '--unshare-all',
     ...isolations[isolation],
-    // Root would otherwise keep all capabilities inside, and could mount every read-only folder writable again.
+    // Otherwise root would keep all capabilities in the sandbox and could remount every read-only folder
+    // writable.
     '--cap-drop',
     'ALL',
     ...(view.network ? ['--share-net'] : []),
@@ -84,7 +89,8 @@ export function bubblewrapArgv(
     ...[...hostPlaces, ...(view.network ? networkPlaces : [])].flatMap((place) => ['--ro-bind-try', place, place]),
     '--proc',
     '/proc',
-    // Settings of the kernel belong to root whatever the capabilities: core_pattern runs programs on the host.
+    // Root can write settings of the kernel without any capability. The setting core_pattern makes the host
+    // run a program.
     '--ro-bind',
     '/proc/sys',
     '/proc/sys',
@@ -94,7 +100,8 @@ export function bubblewrapArgv(
     '/tmp',
     ...order.flat(),
     ...Object.entries(env).flatMap(([name, value]) => (isForLoader(name) ? ['--setenv', name, value] : [])),
-    // The root itself is made of folders that only lead to mounts: what is written there would be lost without a word.
+    // The root folder consists of parents of mounts. Files that were written there would be lost without an
+    // error.
     '--remount-ro',
     '/',
     '--chdir',
@@ -107,24 +114,28 @@ export function bubblewrapArgv(
 type Env = Readonly<Record<string, string>>;
 
 /**
- * The variables that bubblewrap itself is started with: those of the command without what a loader or the C library on the host would heed. The
- * project chooses them (a script's LD_PRELOAD for rustc), and its files would be loaded outside of the sandbox. `bubblewrapArgv` sets them inside.
+ * Returns the environment with which bubblewrap itself is started. Variables that the host's dynamic linker
+ * or C library would read are left out. The project chooses their values (a script's LD_PRELOAD for rustc),
+ * and they would load its files outside of the sandbox. `bubblewrapArgv` sets them inside.
  */
 export function outsideEnv(env: Env): Env {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !isForLoader(name)));
 }
 
-/** ld.so(8), and what the C library reads files by. */
+/** Variables of ld.so(8), and variables that name files which the C library reads. */
 function isForLoader(name: string): boolean {
   return /^(?:LD_.*|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|NLSPATH|GETCONF_DIR|MALLOC_(?!CONF$).*|TZDIR)$/.test(name);
 }
 
-/** Replaces places by the host's paths, the longest place first, in one text (an argument, a variable, a directive). */
+/**
+ * Replaces places by paths of the host in one text (an argument, a variable, a directive), the longest place
+ * first.
+ */
 export function toHostPaths(text: string, view: View): string {
   return replaceAll(text, Object.entries({ ...view.readOnly, ...view.writable }));
 }
 
-/** The other way round, for what a command without a sandbox said. */
+/** Replaces paths of the host by places in the output of a command that ran without a sandbox. */
 export function toPlaces(text: string, view: View): string {
   return replaceAll(
     text,
@@ -132,20 +143,26 @@ export function toPlaces(text: string, view: View): string {
   );
 }
 
-/** `--remap-path-prefix` for rustc, so that artifacts made without a sandbox name places too. rustc takes the last one that fits. */
+/**
+ * Returns the options `--remap-path-prefix` for rustc, so that artifacts that were compiled without a sandbox
+ * contain places too. rustc takes the last option that matches.
+ */
 export function remapArgs(view: View): readonly string[] {
   const pairs = Object.entries({ ...view.readOnly, ...view.writable }).sort(([, a], [, b]) => a.length - b.length);
   return pairs.map(([place, path]) => `--remap-path-prefix=${path}=${place}`);
 }
 
-/** The answer of a host without a sandbox. `remedy` is what to do about it, where that is known. */
+/** The answer of a host on which no sandbox works. `remedy` is what to do about it, if that is known. */
 interface NoBubblewrap {
   readonly kind: 'broken';
   readonly why: string;
   readonly remedy: string | undefined;
 }
 
-/** The strongest isolation by bubblewrap that works on this host, or the reason why none does. `path` is a PATH value. */
+/**
+ * Returns the strongest isolation by bubblewrap that works on this host, or the reason why none works. `path`
+ * is a value of PATH.
+ */
 export async function probeBubblewrap(path: string, signal: AbortSignal): Promise<Bubblewrap | NoBubblewrap> {
   const program = await findProgram('bwrap', path);
   if (!program) return { kind: 'broken', why: 'bubblewrap is not installed', remedy: 'npx zx tasks/doctor.ts --install gets bubblewrap' };
@@ -154,16 +171,17 @@ export async function probeBubblewrap(path: string, signal: AbortSignal): Promis
     const argv = bubblewrapArgv({ program, isolation }, ['/bin/sh', '-c', ':'], '/', { readOnly: {}, writable: {} });
     const result = await run(argv, { cwd: '/', env: {}, signal, timeoutMs: 10_000 });
     if (result.exitCode === 0) return { kind: 'bubblewrap', program, isolation };
-    // The first attempt may fail because of an option, and the last one because only root may do it.
+    // The first attempt may fail because of an option, and the last one because only root may use it.
     if (isolation === 'user-namespace') words = partBefore(partBefore(result.stderr.trim(), '\n'), ' See <');
   }
   return { kind: 'broken', ...explainRefusal(words, await kernelState()) };
 }
 
 /**
- * The sandbox of a build: bubblewrap, or none where the user gave --no-sandbox (`wanted` is false). Throws a Failure of the host where bubblewrap
- * is wanted and does not work: third-party code never runs unconfined because a program is missing. With a cache directory, the answer of a probe that
- * went well is kept there while the program and the kernel are the same.
+ * Returns the sandbox of a build: bubblewrap, or none if the user passed --no-sandbox (`wanted` is false).
+ * Throws a Failure of the host if bubblewrap is wanted and does not work. Third-party code never runs
+ * unconfined because a program is missing. With a cache directory, the answer of a successful probe is kept
+ * there while the program and the kernel are the same.
  */
 export async function requireSandbox(wanted: boolean, path: string, signal: AbortSignal, cacheDir?: string): Promise<Sandbox> {
   if (!wanted) return { kind: 'none' };
@@ -189,7 +207,7 @@ async function workingBubblewrap(path: string, signal: AbortSignal): Promise<Bub
   });
 }
 
-/** A place must be absolute and plain, so that text replacement and mounts agree. */
+/** Throws unless the place is absolute and has no "." or "..", so that text replacement and mounts agree. */
 export function checkPlace(place: string): void {
   if (!/^\/[^\0\n]*[^/\0\n]$/.test(place) || place.split('/').some((part) => part === '..' || part === '.')) {
     throw cannot(`mount "${place}"`, 'it is not a plain absolute path');
@@ -210,7 +228,10 @@ function replaceAll(text: string, pairs: readonly (readonly [string, string])[])
   return out;
 }
 
-/** Does a path begin at `at`? After a letter it is the rest of a longer one, unless the letter is a flag: -L/lib, -T/link.ld. */
+/**
+ * Whether a path begins at `at`. After a letter it is the rest of a longer path, unless the letter belongs to
+ * a flag: -L/lib, -T/link.ld.
+ */
 function startsWord(text: string, at: number): boolean {
   return !/[\w.-]/.test(text.charAt(at - 1)) || /(?:^|[^\w.-])-[A-Za-z]$/.test(text.slice(Math.max(0, at - 3), at));
 }

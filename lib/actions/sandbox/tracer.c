@@ -1,17 +1,27 @@
-/* Runs a command and records every path that it and its children open, look at, run or write, by seccomp's user notification
-   (seccomp_unotify(2), Linux 5.5 or later). Static programs and programs that clear their environment are recorded too. Each system
-   call of a path goes on as if nobody had looked.
+/* Runs a command and records every path that it and its children open, inspect, execute or write, by user
+   notification of seccomp (seccomp_unotify(2), Linux 5.5 or later). Static programs and programs that clear
+   their environment are recorded too. Each system call that has a path then continues unchanged.
 
    tracer LOG [sealed] [IGNORED...] [+LINKED...] -- PROGRAM [ARGUMENT...]
 
-   LOG is the number of an open file. A record is one letter (r: opened for reading, or run; l: looked at; w: written, created, removed or
-   renamed; u: a path that could not be read; o: more paths than are kept) and the absolute path as the command spelled it, which ends with a
-   zero byte. A path below an IGNORED folder is not recorded, unless a link there leads out of it: then the path without links is. A path
-   below a LINKED folder is recorded, and the path without links too where it leads out. The exit
-   status is the command's; 125 means that the kernel refuses to notify. Two ways around the notification are closed: io_uring is not
-   implemented (as in Docker), and calls of another architecture are told as paths that could not be read.
-   A "sealed" command cannot connect to a socket that has a path outside of IGNORED folders: a read-only mount does not keep it from a server
-   of the host's (a database) that listens in the user's folders. Datagram sockets, which need no connection, it gets none. */
+   LOG is the number of an open file. A record is one letter and the absolute path as the command spelled it,
+   and ends with a zero byte. The letters are:
+     r  opened for reading, or executed
+     l  inspected
+     w  written, created, removed or renamed
+     u  a path that could not be read
+     o  more paths than are kept
+   A path in an IGNORED folder is not recorded, unless a link there leads outside. In that case the path without
+   links is recorded. A path in a LINKED folder is recorded as it is. If a link there leads outside, the path
+   without links is recorded too.
+
+   The exit status is that of the command. 125 means that the kernel refuses the notification. Two ways to
+   avoid the notification are closed. io_uring is not implemented (as in Docker), and calls of another
+   architecture are recorded as paths that could not be read.
+
+   A "sealed" command cannot connect to a socket that has a path outside of IGNORED folders. A read-only mount
+   does not keep it from a server of the host (a database) that listens in the user's folders. It cannot create Unix
+   datagram sockets, which need no connection. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -55,7 +65,8 @@
 
 enum { REFUSED = 125, MOST_PATHS = 1 << 20 };
 
-/* Where a system call has the folder and the path, and what it does with them. NONE: the folder is the working directory. */
+/* The arguments of a system call that are the folder and the path, and how the call uses them. NONE: the
+   folder is the working directory. */
 enum { NONE = -1 };
 enum use { OPEN, OPEN2, LOOK, RUN, WRITE };
 struct call { int number, folder, path, flags; enum use use; };
@@ -80,7 +91,8 @@ static const struct call calls[] = {
 };
 enum { CALLS = sizeof calls / sizeof *calls };
 
-/* Notifies of the calls above, but for a look at an open file by its number (fstat: AT_EMPTY_PATH), which names no path. */
+/* Requests a notification for the calls above. A call that inspects an open file by its number (fstat:
+   AT_EMPTY_PATH) names no path and is left out. */
 static int listener_of_this_process(int sealed) {
   struct sock_filter program[16 + 5 * CALLS + 1], *next = program;
   *next++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
@@ -161,7 +173,7 @@ static void flush(void) {
   buffered = 0;
 }
 
-/* Every record is written once. */
+/* Each different record is written once. */
 static int is_new(char use, const char *path) {
   static char **known;
   static size_t size, used;
@@ -230,7 +242,8 @@ static void record(char use, const char *path) {
   }
 }
 
-/* Whether a path is known to have no link in it, by one question instead of one for each of its folders (openat2(2), Linux 5.6). */
+/* Whether it is certain that a path contains no link. One call of openat2(2) (Linux 5.6) replaces a check
+   of each folder. */
 static int has_no_link(const char *path) {
 #ifdef RESOLVE_NO_SYMLINKS
   struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS };
@@ -245,8 +258,9 @@ static int has_no_link(const char *path) {
 #endif
 }
 
-/* A path in an ignored or linked folder, without links: of what is written without its last name's, which is replaced itself. False where it leads nowhere
-   else, as in the host's own folders, which have too many files to look for links in. */
+/* Resolves the links of a path in an ignored or linked folder. The last name of a written path is not
+   resolved, because the link itself is replaced. Returns false if the path does not leave these folders.
+   Also false in the host's own folders, which have too many files to resolve their links. */
 static int leads_out(pid_t process, char use, const char *path, char *real) {
   static const char *const plain[] = { "/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/nix/store", "/sys" };
   char own[2 * PATH_MAX + 64], last[PATH_MAX + 1] = "";
@@ -268,7 +282,8 @@ static int leads_out(pid_t process, char use, const char *path, char *real) {
   return !is_ignored(real) && !is_linked(real);
 }
 
-/* A text of another process: at most two pages of it, because the second need not be mapped. False when it cannot be read. */
+/* Reads a text of another process, from at most two pages, because the second need not be mapped. Returns
+   false if it cannot be read. */
 static int text_of(pid_t process, uint64_t address, char *text, size_t size) {
   size_t page = 4096, first = page - (address & (page - 1));
   if (first > size) first = size;
@@ -332,8 +347,8 @@ static void note(const struct seccomp_notif *request) {
     if (call->number == request->data.nr) note_call(request, call);
 }
 
-/* The connection that the request asks for, made in the command's stead: an address that the command could change meanwhile decides nothing.
-   Returns 0 or a negative error number. */
+/* Creates the connection that the request asks for, in place of the command. The command could change an
+   address in its own memory after the check. Returns 0 or a negative error number. */
 static int connected(const struct seccomp_notif *request) {
   char path[PATH_MAX], line[64];
   struct sockaddr_storage address = { 0 };
@@ -367,7 +382,7 @@ static int connected(const struct seccomp_notif *request) {
   return connect(file, (struct sockaddr *)&address, (socklen_t)size) < 0 ? -errno : 0;
 }
 
-/* A process of its own waits for the other end. */
+/* A separate process waits for the other end. */
 static void answer_connect(int listener, const struct seccomp_notif *request) {
   pid_t helper = fork();
   if (helper > 0) return;
@@ -388,7 +403,7 @@ static void answer(int listener) {
   ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
 }
 
-/* Collects ended processes; true with the status of the command when it is among them. */
+/* Collects ended processes. Returns true, with the status of the command, if the command is among them. */
 static int has_ended(pid_t command, int *status) {
   int one, found = 0;
   for (pid_t process; (process = waitpid(-1, &one, WNOHANG)) > 0;)
@@ -428,14 +443,14 @@ int main(int count, char **words) {
     _exit(errno == ENOENT ? 127 : 126);
   }
   close(sockets[1]);
-  prctl(PR_SET_DUMPABLE, 0); /* no other process may open the log through /proc */
+  prctl(PR_SET_DUMPABLE, 0); /* no other process can open the log through /proc */
   int listener = received_file(sockets[0]), status = 0;
   if (listener < 0) {
     waitpid(command, &status, 0);
     return REFUSED;
   }
-  /* The command and the tracer take turns, so the kernel may wake the one on the processor of the other (Linux 6.6; an older one refuses,
-     which changes nothing but the speed). */
+  /* The command and the tracer run alternately, so the kernel may wake each on the processor of the other
+     (Linux 6.6). An older kernel refuses this, which changes only the speed. */
   ioctl(listener, NOTIF_SET_FLAGS, (__u64)SYNC_WAKE_UP);
   struct pollfd events[2] = { { listener, POLLIN, 0 }, { ends, POLLIN, 0 } };
   for (;;) {
@@ -450,6 +465,6 @@ int main(int count, char **words) {
   if (WIFEXITED(status)) return WEXITSTATUS(status);
   int signal = WTERMSIG(status);
   sigprocmask(SIG_UNBLOCK, &every, NULL);
-  kill(getpid(), signal); /* without effect for the first process of a namespace */
+  kill(getpid(), signal); /* has no effect on the first process of a namespace */
   return 128 + signal;
 }

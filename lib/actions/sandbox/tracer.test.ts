@@ -1,4 +1,4 @@
-// The tracer against real programs: what it records, and that the command is not disturbed.
+// Runs the tracer on real programs and checks what it records, and that it does not disturb the command.
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -30,7 +30,7 @@ async function traced(
   return runTraced(tracedArgv(program, argv, everyday), scratch.cache.tmpDir, { cwd: scratch.folder, env });
 }
 
-test('files that are read, folders that are listed, paths that are looked at and written are recorded as they were spelled', async () => {
+test('files that are read, folders that are listed, and paths that are inspected or written are recorded as the command spelled them', async () => {
   await withScratch(async (scratch) => {
     await scratch.write('a/one.txt', '1');
     const script = 'cat a/../a/one.txt a/none; ls a; test -e other; echo 2 >two; cd a; cat one.txt; exec ./gone';
@@ -61,7 +61,7 @@ test('a static program, and one whose parent clears its environment, is recorded
   });
 });
 
-test('what is read through a link in an ignored or linked folder, through /proc, or by changing to a folder is recorded', async () => {
+test('files that are read through a link in an ignored or linked folder, through /proc, or after changing to a folder are recorded', async () => {
   await withScratch(async (scratch) => {
     for (const name of ['data/one', 'data/two', 'near']) await scratch.write(name, name);
     for (const folder of ['ignored', 'linked']) {
@@ -121,7 +121,7 @@ test('standard output, exit codes and signals are those of the command', async (
   });
 });
 
-test('in the sandbox it sees what the command sees, and the command cannot reach its log', async () => {
+test('in the sandbox the tracer sees the same paths as the command, and the command cannot write the log', async () => {
   await withScratch(async (scratch) => {
     const { program } = await tracerOf(scratch);
     const sandbox = await bubblewrap();
@@ -138,7 +138,7 @@ test('in the sandbox it sees what the command sees, and the command cannot reach
   });
 });
 
-test("a sealed command reaches no server of the host's by its socket in the user's folders, and its own servers it does", async () => {
+test("a sealed command cannot connect to a server of the host by a socket in the user's folders, and can connect to its own servers", async () => {
   await withScratch(async (scratch) => {
     const { program } = await tracerOf(scratch);
     const sandbox = await bubblewrap();
@@ -165,7 +165,7 @@ test("a sealed command reaches no server of the host's by its socket in the user
   });
 });
 
-test('many processes and threads at once lose nothing', async () => {
+test('no access is lost when many processes and threads run concurrently', async () => {
   await withScratch(async (scratch) => {
     await mkdir(join(scratch.folder, 'files'));
     const names = Array.from({ length: 400 }, (_, index) => `f${index}`);
@@ -185,7 +185,7 @@ test('many processes and threads at once lose nothing', async () => {
   });
 });
 
-test('a log that ends in the middle of a record, or says that a path is missing, is not complete', () => {
+test('a log that ends in the middle of a record, or records that a path is missing, is not complete', () => {
   assert.equal(parseTrace(Buffer.from('r/a\0l/b\0w/c\0')), { read: ['/a'], looked: ['/b'], written: ['/c'], complete: true });
   assert.is(parseTrace(Buffer.from('r/a\0u\0')).complete, false);
   assert.is(parseTrace(Buffer.from('r/a\0l/b')).complete, false);

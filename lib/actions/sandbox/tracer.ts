@@ -1,5 +1,5 @@
-// Runs a command under the tracer (tracer.c), which records every path that the command and its children open, look at or write. Does not
-// know which of these paths matter: accesses.ts.
+// Runs a command under the tracer (tracer.c), which records every path that the command and its children
+// open, inspect or write. Does not know which of these paths matter. That is the task of accesses.ts.
 import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, unlinkSync } from 'node:fs';
 import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,15 +16,18 @@ import { isFlag } from '../../core/stored-values.ts';
 import { kernelState } from './kernel-state.ts';
 import { root } from '../place.ts';
 
-/** What a process tree did with paths of the file system, as it spelled them: absolute, not normalized. */
+/** The paths of the file system that a process tree used, as it spelled them: absolute and not normalized. */
 export interface Trace {
-  /** Opened for reading (files and folders), or run. */
+  /** Paths that were opened for reading (files and folders), or executed. */
   readonly read: readonly string[];
-  /** Looked at: stat, access, readlink. */
+  /** Paths that were inspected by stat, access or readlink. */
   readonly looked: readonly string[];
-  /** Opened for writing, created, removed or renamed, or tried to be. */
+  /** Paths that were opened for writing, created, removed or renamed. Failed attempts are included. */
   readonly written: readonly string[];
-  /** False where an access may be missing: a path could not be read, or there were more than a million. */
+  /**
+   * False if an access may be missing, because a path could not be read or because there were more than a
+   * million.
+   */
   readonly complete: boolean;
 }
 
@@ -33,15 +36,16 @@ export interface Tracer {
   readonly program: string;
 }
 
-/** Where the tracer's program is in the sandbox. */
+/** The path of the tracer's program in the sandbox. */
 export const tracerPlace = `${root}/tracer`;
 
-/** The number of the log's open file in the child. */
+/** The number of the log's file descriptor in the child. */
 const logNumber = 3;
 
 /**
- * The command line that runs `argv` under the tracer at `program`. Paths below `ignored` folders are not recorded, unless a link there leads out.
- * Paths below `linked` folders are recorded with where a link there leads.
+ * Returns the command line that runs `argv` under the tracer at `program`. Paths in `ignored` folders are not
+ * recorded, unless a link in them leads outside. For paths in `linked` folders, the target of a link is
+ * recorded too.
  */
 export function tracedArgv(
   program: string,
@@ -52,7 +56,10 @@ export function tracedArgv(
   return [program, String(logNumber), ...ignored, ...linked.map((folder) => `+${folder}`), '--', ...argv];
 }
 
-/** Runs a command line that starts the tracer (`tracedArgv`), perhaps inside a sandbox. `folder` is for the log, which has no name. */
+/**
+ * Runs a command line that starts the tracer (`tracedArgv`), in a sandbox or not. The log is an unlinked file
+ * in `folder`.
+ */
 export async function runTraced(
   argv: readonly string[],
   folder: string,
@@ -61,7 +68,7 @@ export async function runTraced(
   const path = join(folder, `trace-${serial++}`);
   const file = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
   try {
-    unlinkSync(path); // no other process opens it, and nothing is left of it
+    unlinkSync(path); // no other process can open it, and it needs no cleanup
     const result = await run(argv, { ...options, files: [file, ...(options.files ?? [])] });
     return { ...result, trace: parseTrace(contentOf(file)) };
   } finally {
@@ -71,7 +78,7 @@ export async function runTraced(
 
 let serial = 0;
 
-/** From its start: the child has moved the position that it shares with us. */
+/** Reads the whole file from its start. The child has moved the file position, which both processes share. */
 function contentOf(file: number): Buffer {
   const bytes = Buffer.alloc(fstatSync(file).size);
   for (let at = 0; at < bytes.length;) {
@@ -82,7 +89,7 @@ function contentOf(file: number): Buffer {
   return bytes;
 }
 
-/** Reads a log of the tracer: records of a letter and a path, each ended by a zero byte. */
+/** Reads a log of the tracer. Each record is a letter and a path, and ends with a zero byte. */
 export function parseTrace(log: Buffer): Trace {
   const [read, looked, written] = [new Set<string>(), new Set<string>(), new Set<string>()];
   const sets: Readonly<Record<string, Set<string>>> = { r: read, l: looked, w: written };
@@ -99,8 +106,9 @@ export function parseTrace(log: Buffer): Trace {
 }
 
 /**
- * The tracer, compiled by the host's C compiler once for each cache; undefined where there is no compiler or the kernel does not notify
- * (before Linux 5.5, or in a container that forbids it).
+ * Returns the tracer, which the host's C compiler compiles once for each cache. Undefined if there is no
+ * compiler, or if the kernel does not support user notification (before Linux 5.5, or in a container that
+ * forbids it).
  */
 export async function openTracer(cache: CacheFolder, { signal }: Pick<Context, 'signal'>): Promise<Tracer | undefined> {
   const source = readFileSync(join(import.meta.dirname, 'tracer.c'));

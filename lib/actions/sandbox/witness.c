@@ -1,6 +1,7 @@
-/* Preloaded into a command that failed, when it is run once more to learn what the sandbox refused it: writes a line "ACT ERRNO WHAT" for
-   every call of the C library that was refused, to the file that BLOOMERY_WITNESS names. It changes nothing that the command sees. Static
-   programs go unwitnessed. Which refusals matter is decided in witness.ts. */
+/* Preloaded into a command that failed, when it runs once more to find out what the sandbox refused. For
+   every refused call of the C library it writes a line "ACT ERRNO WHAT" to the file that BLOOMERY_WITNESS
+   names. The command sees no change. Static programs are not covered. witness.ts decides which refusals
+   matter. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <dlfcn.h>
@@ -28,7 +29,7 @@ static void tell(const char *act, int error, const char *folder, const char *wha
   syscall(SYS_close, file);
 }
 
-/* `at` is an open folder, or AT_FDCWD. */
+/* `at` is the file descriptor of a folder, or AT_FDCWD. */
 static void refused(const char *act, int at, const char *path) {
   char folder[PATH_MAX] = "", link[64];
   int error = errno;
@@ -161,7 +162,7 @@ int connect(int file, const struct sockaddr *to, socklen_t length) {
   return result;
 }
 
-/* A datagram into nothing is sent without an error. */
+/* Sending a datagram to an unreachable address returns no error. */
 ssize_t sendto(int file, const void *bytes, size_t size, int flags, const struct sockaddr *to, socklen_t length) {
   REAL(ssize_t, sendto, int, const void *, size_t, int, const struct sockaddr *, socklen_t);
   ssize_t result = real(file, bytes, size, flags, to, length);

@@ -1,10 +1,10 @@
-// From what a witness wrote down to what a command was refused: a table of lines, and the words of a command that no witness saw.
+// How refusals follow from the lines of a witness, and from the output of a command that had no witness.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { violationsInWords, violationsOf } from './witness.ts';
 import type { Violation } from './witness.ts';
 
-/** What the host has and the sandbox does not show. */
+/** Paths that the host has and the sandbox does not show. */
 const hidden = ['/users/me', '/users/me/.ssh/id', '/bloomery/work', '/bloomery/work/sibling/x', '/etc/secret', '/etc/passwd'];
 const judged = (...lines: readonly string[]): Promise<readonly Violation[]> =>
   violationsOf(lines.map((line) => `${line}\n`).join(''), async (place) => hidden.includes(place));
@@ -25,11 +25,11 @@ const refused: readonly (readonly [line: string, violation: Violation | undefine
   ['', undefined],
 ];
 
-test('a refusal counts where the host has what the sandbox hides', async () => {
+test('a refusal counts if the host has a file that the sandbox hides', async () => {
   for (const [line, violation] of refused) assert.equal(await judged(line), violation ? [violation] : [], line);
 });
 
-test('the network comes first, then writes, then reads; of each the last one', async () => {
+test('refusals of the network come first, then writes, then reads, and within each kind the last one is first', async () => {
   const acts = await judged(
     'read 2 /etc/secret',
     'connect 101 192.0.2.1 port 1',
@@ -43,7 +43,7 @@ test('the network comes first, then writes, then reads; of each the last one', a
   );
 });
 
-test('without a witness the words of the command are taken', () => {
+test('without a witness, refusals are found in the output of the command', () => {
   assert.equal(violationsInWords('Os { code: 111, kind: ConnectionRefused }'), [{ act: 'network', peer: '' }]);
   assert.equal(violationsInWords('curl: (6) Could not resolve host: example.invalid'), [{ act: 'network', peer: '' }]);
   assert.equal(violationsInWords('touch: cannot touch "x": Read-only file system'), [{ act: 'write', place: '' }]);

@@ -1,8 +1,8 @@
-// What a command wanted that the sandbox refused it. An action that failed runs once more with a witness
-// (witness.c) loaded into it, which writes down what was refused. Only failures pay for it, and what the
-// second run makes is thrown away. Without a witness, the command's own words are judged. Most refusals are
-// daily life (a program looked for along a search path), so only what the host has and the sandbox hides
-// counts.
+// Finds out what the sandbox refused to a command. A failed action runs once more with a library (witness.c)
+// preloaded, which records refused calls. Successful actions do not run twice. The outputs of the second run
+// are discarded. Without the library, the command's own output is judged. Most refusals are normal, for
+// example when a program is searched along PATH. So a refusal counts only if the host has a file that the
+// sandbox hides.
 import { mkdir, mkdtemp, readFile, stat } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import type { Action } from '../action.ts';
@@ -20,15 +20,16 @@ import { MiB } from '../../core/sizes.ts';
 const library = `${root}/witness.so`;
 const logDir = `${root}/witnessed`;
 
-/** The number of no open file. */
+/** A number that no file descriptor has. */
 const noLog = '1000000';
 
-/** A command that takes longer keeps its secret: its own words must do. */
+/** After this time the second run is stopped, and only the output of the first run is judged. */
 const timeoutMs = 60_000;
 
 /**
- * What the action was refused, the most telling first; none without a sandbox. `words` is what it said when it failed. `home` is the person's
- * home folder: where nothing is found without it, the action is told of it, so that one that looks into it shows what for.
+ * Returns what the sandbox refused to the action, the most likely cause of the failure first. Empty without a
+ * sandbox. `words` is the output of the failed run. `home` is the user's home folder. If nothing is found
+ * without it, HOME is set to it, so that accesses to files in it become visible.
  */
 export async function witnessed(
   action: Action,
@@ -70,7 +71,8 @@ async function logOf(
   const log = join(stage, 'witnessed');
   await mkdir(log, { recursive: true });
   const view = await stageInputs(action, stage, cache);
-  // The tracer also keeps an action of the user's packages from servers of the host; what it records is not wanted here.
+  // The tracer also keeps an action of the user's packages from connecting to servers of the host. Its
+  // records are not used here.
   const { own, tracer } = action;
   const sealed = own && tracer !== undefined ? [tracerPlace, noLog, 'sealed', '/tmp', action.record.outputDir, '--', ...argv] : argv;
   const wider = {
@@ -87,11 +89,11 @@ async function logOf(
     timeoutMs,
     mostOutputBytes: 64 * MiB,
   });
-  // The command knows the name of the log, and may have put anything there.
+  // The command knows the name of the log and may have replaced it by any file.
   return (await withRegularFile(join(log, 'log'), (opened) => readFile(opened, 'utf8'))) ?? '';
 }
 
-/** Is there something on the host, at the path that the place stands for, which the sandbox does not show? */
+/** Whether the host has something at the path of the place that the sandbox does not show. */
 async function isHidden(place: string, action: Action): Promise<boolean> {
   const { mounts, record } = action;
   const inputs = Object.keys({ ...record.inputs, ...record.layout }).map(topOf);
@@ -102,15 +104,15 @@ async function isHidden(place: string, action: Action): Promise<boolean> {
 }
 
 export type Violation =
-  /** `peer` is "192.0.2.1 port 80", a name that was looked up, or "" where nobody knows. */
+  /** `peer` is "192.0.2.1 port 80", a name that was looked up, or "" if unknown. */
   | { readonly act: 'network'; readonly peer: string }
-  /** `place` is a path as the command saw it, or "" where nobody knows. */
+  /** `place` is a path as the command saw it, or "" if unknown. */
   | { readonly act: 'write'; readonly place: string }
   | { readonly act: 'read'; readonly place: string };
 
 const readOnlyFileSystem = 30; // EROFS
 
-/** Files below /etc that libraries and shells look for in any program, whoever wrote it. */
+/** Files in /etc that libraries and shells read in any program. */
 const everyday = [
   ...[
     'ld.so.preload',
@@ -136,8 +138,9 @@ function isEveryday(place: string): boolean {
 }
 
 /**
- * The witness's lines as violations: the network first, then writes, then reads; of each the last first, because it is the nearest to the end of
- * the command. `isHidden` tells whether the host has something at a path that the sandbox does not show.
+ * Returns the lines of the witness as violations: the network first, then writes, then reads. Within each
+ * kind the last one comes first, because it is the nearest to the end of the command. `isHidden` returns
+ * whether the host has something at a path that the sandbox does not show.
  */
 export async function violationsOf(log: string, isHidden: (place: string) => Promise<boolean>): Promise<readonly Violation[]> {
   const found: Violation[] = [];
@@ -157,7 +160,10 @@ const networkWords =
   /Network is unreachable|NetworkUnreachable|Connection refused|ConnectionRefused|[Nn]ame resolution|failed to lookup address|[Cc]ould not resolve host/;
 const writeWords = /Read-only file system|ReadOnlyFilesystem/;
 
-/** What the command said itself, where nothing was witnessed: a static program, a host without a C compiler. */
+/**
+ * Returns the violations in the output of the command. Used if there was no witness, as for a static program
+ * or on a host without a C compiler.
+ */
 export function violationsInWords(text: string): readonly Violation[] {
   if (networkWords.test(text)) return [{ act: 'network', peer: '' }];
   return writeWords.test(text) ? [{ act: 'write', place: '' }] : [];

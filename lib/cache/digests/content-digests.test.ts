@@ -1,4 +1,5 @@
-// When the digest of a file's content comes from the memory, from the second thread or from the file, and which stamp it has. The memory and the
+// Whether the digest of a file's content comes from the memory, from the second thread or from the file, and
+// which stamp it has.
 import { statSync, utimesSync } from 'node:fs';
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -31,7 +32,7 @@ class PuppetPrefetcher extends Prefetcher {
   }
 }
 
-test('a file whose stamp is in the memory is not read, and one with another stamp is', async () => {
+test('a file whose stamp is in the memory is not read, and a file with another stamp is read', async () => {
   await withScratch(async (scratch) => {
     const path = await scratch.write('a', 'text');
     await settle(scratch);
@@ -47,7 +48,7 @@ test('a file whose stamp is in the memory is not read, and one with another stam
   });
 });
 
-test('a file that may change within one tick is read, has no stamp and is not remembered', async () => {
+test('a file that may change within one tick is read, has no stamp and is not stored', async () => {
   await withScratch(async (scratch) => {
     const path = await scratch.write('a', 'text');
     const memory = puppetMemory();
@@ -59,7 +60,7 @@ test('a file that may change within one tick is read, has no stamp and is not re
   });
 });
 
-test('what the second thread has read is not read again', async () => {
+test('a file that the second thread has read is not read again', async () => {
   await withScratch(async (scratch) => {
     const path = await scratch.write('a', 'text');
     await settle(scratch);
@@ -68,7 +69,7 @@ test('what the second thread has read is not read again', async () => {
   });
 });
 
-test('an executable file has the digest of a program, and its bytes are remembered', async () => {
+test('an executable file has the digest of a program, and the digest of its bytes is stored', async () => {
   await withScratch(async (scratch) => {
     const path = await scratch.write('a', 'text');
     const memory = puppetMemory();
@@ -79,7 +80,7 @@ test('an executable file has the digest of a program, and its bytes are remember
   });
 });
 
-test('a written file is remembered at once, and a name that would break a line of the memory is not', async () => {
+test('the digest of a written file is stored at once, and a name that would break a line of the memory is not stored', async () => {
   await withScratch(async (scratch) => {
     const memory = puppetMemory();
     const contents = new ContentDigests(memory, new Prefetcher(), scratch.folder);
@@ -98,9 +99,9 @@ test('a written file is remembered at once, and a name that would break a line o
 });
 
 interface Place {
-  /** The memory as another process opens it. */
+  /** Opens the memory as another process does. */
   open(): DigestMemory;
-  /** Name -> inode of each part that is written. */
+  /** The inode of each part that is written, by its name. */
   parts(): Promise<Readonly<Record<string, number>>>;
   readonly dir: string;
 }
@@ -124,7 +125,7 @@ async function withPlace(use: (place: Place) => Promise<void>): Promise<void> {
 
 const partOf = (folder: string): string => digestBytes(folder).slice(0, 2);
 
-test('what was learned is known to a later process, and what was only taken from elsewhere writes nothing', async () => {
+test('a later process finds learned values, and values that were only taken over cause no write', async () => {
   await withPlace(async ({ open }) => {
     const first = open();
     first.learn('/a/file', 'one');
@@ -140,7 +141,7 @@ test('what was learned is known to a later process, and what was only taken from
   });
 });
 
-test('to learn of one folder writes one part, and to ask about it reads one', async () => {
+test('learning values of one folder writes one part, and reading them reads one part', async () => {
   await withPlace(async ({ dir, open, parts }) => {
     const folders = Array.from({ length: 300 }, (_, index) => `/source/package-${index}/src`);
     const first = open();
@@ -164,7 +165,7 @@ test('to learn of one folder writes one part, and to ask about it reads one', as
   });
 });
 
-test('a part that is full keeps what was used latest', async () => {
+test('a full part keeps the values that were used last', async () => {
   await withPlace(async ({ open }) => {
     const folder = '/first';
     const other = Array.from({ length: 100_000 }, (_, index) => `/other-${index}`).find((one) => partOf(one) === partOf(folder)) ?? '';

@@ -1,6 +1,6 @@
-// Digests of the contents of files, remembered by what stat says of them (size, time of change, inode), so
-// that an unchanged file is not read again. The memory only saves work: a file whose stat differs, or that
-// changed too lately for its time stamp to tell, is read.
+// Digests of the contents of files. They are stored under the result of stat (size, time of change, inode),
+// so that an unchanged file is not read again. This memory only saves time. A file is read if its stat
+// differs, or if it changed too recently for its time stamp to show another change.
 import { lstatSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
@@ -12,13 +12,16 @@ import { digestBytes, digestFileSync, digestRecord } from '../../core/digest.ts'
 import { hasErrno } from '../../core/errors.ts';
 import type { Digest } from '../../core/digest.ts';
 
-/** What is found at a path: its digest, and the stamp by which a later run recognizes it. An empty stamp makes the later run look again. */
+/**
+ * The digest of a path, and the stamp by which a later run recognizes that it is unchanged. With an empty
+ * stamp, the later run reads the file again.
+ */
 export interface Found {
   readonly digest: Digest | undefined;
   readonly stamp: string;
 }
 
-/** A file changed less than this before it was read may change again within one tick of its time stamp. */
+/** A file that changed less than this before it was read may change again within one tick of its time stamp. */
 const settleMs = 50;
 
 export class ContentDigests {
@@ -26,7 +29,10 @@ export class ContentDigests {
   readonly #prefetcher: Prefetcher;
   readonly #startedMs: number;
 
-  /** `tmpDir` is on the file system of the memory: its clock is the only one that can be compared with its time stamps. */
+  /**
+   * `tmpDir` is on the file system of the memory. Only the clock of that file system can be compared with its
+   * time stamps.
+   */
   constructor(memory: DigestMemory, prefetcher: Prefetcher, tmpDir: string) {
     this.#memory = memory;
     this.#prefetcher = prefetcher;
@@ -35,7 +41,7 @@ export class ContentDigests {
     this.#startedMs = lstatSync(tick).mtimeMs;
   }
 
-  /** The regular file at `path`, of which `stats` was just taken. */
+  /** Returns the digest of the regular file at `path`. `stats` is its current stat. */
   find(path: string, stats: Stats): Found {
     const stamp = stampOf(stats);
     const before = digestIn(this.#memory.get(path), stamp);
@@ -46,12 +52,15 @@ export class ContentDigests {
     return { digest: withPermission(digest, stats), stamp: settled ? stamp : '' };
   }
 
-  /** The stamp of anything, or an empty one where a change may follow within one tick. */
+  /** Returns the stamp of a file or folder. Empty if a change may follow within one tick. */
   stamp(stats: Stats): string {
     return this.#isSettled(stats) ? stampOf(stats) : '';
   }
 
-  /** Remembers the digest of a file that was just written. Returns the value in the memory, undefined for a path that it cannot hold. */
+  /**
+   * Stores the digest of a file that was just written. Returns the value in the memory, or undefined for a
+   * path that it cannot hold.
+   */
   learn(path: string, stats: Stats, digest: Digest): string | undefined {
     if (!isOneField(path)) return undefined;
     const value = valueOf(stampOf(stats), digest);
@@ -59,7 +68,7 @@ export class ContentDigests {
     return value;
   }
 
-  /** Takes a value that `learn` returned in an earlier run. */
+  /** Takes over a value that `learn` returned in an earlier run. */
   take(path: string, value: string): void {
     this.#memory.take(path, value);
   }
@@ -71,10 +80,10 @@ export class ContentDigests {
 
 const unreadable = digestBytes('unreadable');
 
-/** Files of /proc and /sys also fail with the others. */
+/** Errors of files that cannot be read. Files of /proc and /sys fail with the less common ones. */
 const notReadable = ['EACCES', 'EPERM', 'EIO', 'EINVAL', 'ENXIO', 'ENODEV', 'EOPNOTSUPP', 'ESRCH'];
 
-/** A file that we may not read is another than one without content. */
+/** Returns the digest of a file's bytes. An unreadable file has another digest than an empty one. */
 export function digestOfBytes(path: string): Digest {
   try {
     return digestFileSync(path);
@@ -84,7 +93,7 @@ export function digestOfBytes(path: string): Digest {
   }
 }
 
-/** The digest of an executable file, by that of its bytes. */
+/** Returns the digest of an executable file, computed from the digest of its bytes. */
 export function programDigest(bytes: Digest): Digest {
   return digestRecord(['executable', bytes]);
 }
@@ -93,56 +102,63 @@ function withPermission(bytes: Digest, { mode }: Stats): Digest {
   return (mode & 0o111) === 0 ? bytes : programDigest(bytes);
 }
 
-/** A value of the memory: the stamp of the file and the digest of its bytes. */
+/** Returns a value of the memory: the stamp of the file and the digest of its bytes. */
 function valueOf(stamp: string, digest: Digest): string {
   return `${stamp}|${digest}`;
 }
 
-/** The digest in a value of the memory, if it has this stamp. */
+/** Returns the digest in a value of the memory if it has this stamp. */
 function digestIn(value: string | undefined, stamp: string): Digest | undefined {
   return value?.startsWith(`${stamp}|`) ? (value.slice(stamp.length + 1) as Digest) : undefined;
 }
 
-/** A tab or a line feed in a name would end its line of the memory, and a byte that is not UTF-8 (lib/core/paths.ts) would be lost. */
+/**
+ * Whether the path fits into one field of a line. A tab or a line feed would end the field, and a byte that
+ * is not UTF-8 (lib/core/paths.ts) would be lost.
+ */
 function isOneField(path: string): boolean {
   return !/[\t\n\u{dc80}-\u{dcff}]/u.test(path);
 }
 
 /**
- * The memory of the digests of files, for the next run: a line for each path with the value that is known of it. It is kept in many small files, and
- * all paths of one folder are in the same one: to look at a few outputs or one edited package must not cost the reading of everything that was ever
- * built on the machine. A part that is damaged counts as empty.
+ * Digests of files, stored for later runs as one line for each path and value. The memory consists of many
+ * small files, and all paths of one folder are in the same one. So checking a few outputs or one edited
+ * package does not read values of everything that was ever built on the machine. A damaged part is treated as
+ * empty.
  */
 export interface DigestMemory {
-  /** What is known of a path, now or from an earlier run. */
+  /** Returns the value of a path from this run or an earlier one. */
   get(path: string): string | undefined;
-  /** Whether an earlier run left a value of a path. */
+  /** Whether an earlier run stored a value of the path. */
   wasKnown(path: string): boolean;
-  /** Takes a value that is remembered elsewhere, unless this run knows one already. Alone it is not worth writing anything. */
+  /**
+   * Takes over a value that is stored elsewhere, unless this run already has one. Such a value alone causes
+   * no write.
+   */
   take(path: string, value: string): void;
-  /** Takes a new value. */
+  /** Stores a new value. */
   learn(path: string, value: string): void;
-  /** Writes the parts in which something was learned. */
+  /** Writes the parts that have learned values. */
   save(): Promise<void>;
 }
 
 interface Part {
-  /** Two hexadecimal digits. */
+  /** The name of the part, two hexadecimal digits. */
   readonly name: string;
-  /** What this run asked for and learned. */
+  /** Values that this run asked for and learned. */
   readonly used: Map<string, string>;
-  /** What earlier runs left, once it was read. */
+  /** Values that earlier runs stored. Undefined until they are read. */
   stored: ReadonlyMap<string, string> | undefined;
   learned: boolean;
 }
 
 /**
- * Paths that a part holds. There are 256 parts, so all of them hold the files of some ten sets of large projects; more would cost every build
- * that reads them.
+ * Limit of paths in a part. There are 256 parts, which together hold the files of about ten sets of large
+ * projects. A larger limit would slow every build that reads the parts.
  */
 const mostInPart = 500;
 
-/** Opens the memory in the folder `dir`; `tmpDir` is on the same file system. */
+/** Opens the memory in the folder `dir`. `tmpDir` is on the same file system. */
 export function openDigestMemory(dir: string, tmpDir: string): DigestMemory {
   const parts = new Map<string, Part>();
   const byFolder = new Map<string, Part>();
@@ -181,7 +197,8 @@ export function openDigestMemory(dir: string, tmpDir: string): DigestMemory {
       const learned = [...parts.values()].filter((part) => part.learned);
       if (learned.length > 0) await mkdir(dir, { recursive: true });
       for (const part of learned) {
-        // What was used now first; of the rest what was used latest, as far as there is room.
+        // Values that this run used come first. Then come the values that were used last before, until the
+        // limit.
         const others = [...stored(part)].filter(([path]) => !part.used.has(path));
         const rows = [...part.used, ...others].slice(0, Math.max(mostInPart, part.used.size));
         const text = rows.map(([path, value]) => `${path}\t${value}`).join('\n');
@@ -199,7 +216,7 @@ function load(file: string): Map<string, string> {
   try {
     text = recordBody(readFileSync(file));
   } catch {
-    // it is not there
+    // the file does not exist
   }
   if (text === undefined) return new Map();
   const rows = text.split('\n').map((line) => line.split('\t'));

@@ -1,4 +1,5 @@
-// Digests of sources follow their content and nothing else, and the memory never says what a look would not.
+// Digests of sources depend only on their content, and the memory never returns a value that reading would
+// not.
 import { chmod, mkdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'uvu';
@@ -10,17 +11,17 @@ import type { Digest } from '../../core/digest.ts';
 import type { Cache } from '../cache.ts';
 import { programDigest } from './content-digests.ts';
 
-/** The digest of the scratch folder as a new process sees it. */
+/** Returns the digest of the scratch folder as a new process computes it. */
 async function tree({ folder, reopen }: Scratch, options?: { gitignore?: boolean; ignore?: readonly string[] }): Promise<Digest> {
   return (await reopen()).digests.tree(folder, options);
 }
 
-/** The part of the memory that knows a path. */
+/** Returns the path of the part of the memory that has the value of a path. */
 function memoryOf({ dir }: Cache, path: string): string {
   return join(dir, 'digests', digestBytes(dirname(path)).slice(0, 2));
 }
 
-test('a file has the digest of its bytes, and what is not there has none', async () => {
+test('a file has the digest of its bytes, and an absent file has no digest', async () => {
   await withScratch(async ({ cache: { digests }, folder, write }) => {
     assert.is(await digests.file(await write('a', 'text')), digestBytes('text'));
     assert.is(await digests.file(join(folder, 'none')), undefined);
@@ -28,7 +29,7 @@ test('a file has the digest of its bytes, and what is not there has none', async
   });
 });
 
-test('whether a file may be executed counts, beside its bytes', async () => {
+test('the digest of a file depends on its bytes and on its permission to be executed', async () => {
   await withScratch(async (scratch) => {
     const path = await scratch.write('tool.sh', '#!/bin/sh');
     const plain = await tree(scratch);
@@ -41,7 +42,7 @@ test('whether a file may be executed counts, beside its bytes', async () => {
   });
 });
 
-test('a tree changes with what is in it and with nothing else', async () => {
+test('the digest of a tree changes with its contents and with nothing else', async () => {
   await withScratch(async (scratch) => {
     const { folder, write } = scratch;
     await write('src/main.rs', 'fn main() {}');
@@ -66,11 +67,11 @@ test('a tree changes with what is in it and with nothing else', async () => {
       assert.is(after !== before, changes, what);
       before = after;
     }
-    assert.is(before, first, 'everything is as it was at first');
+    assert.is(before, first, 'all contents are the same as at first');
   });
 });
 
-test('what git ignores does not count when asked, nor does what is left out by name', async () => {
+test('ignored files of git are left out on request, and so are named paths', async () => {
   await withScratch(async (scratch) => {
     const { write } = scratch;
     await write('.git/HEAD', '');
@@ -84,14 +85,14 @@ test('what git ignores does not count when asked, nor does what is left out by n
     await write('target/debug/z', 'other');
     assert.is(await tree(scratch, options), deep);
     assert.is.not(await tree(scratch), plain);
-    await write('deep/target', 'only the one at the top is left out');
+    await write('deep/target', 'only the folder at the top is left out');
     assert.is.not(await tree(scratch, options), deep);
     await rm(join(scratch.folder, 'deep'), { recursive: true });
     assert.is(await tree(scratch, options), asked);
   });
 });
 
-test('a link counts with its words and with what it leads to', async () => {
+test('the digest of a link depends on its text and on its target', async () => {
   await withScratch(async (scratch) => {
     const { folder, write } = scratch;
     const digest = async (): Promise<Digest | undefined> => (await scratch.reopen()).digests.file(join(folder, 'link'));
@@ -114,7 +115,7 @@ test('a link counts with its words and with what it leads to', async () => {
   });
 });
 
-test('a link to a folder above ends the walk instead of running in circles', async () => {
+test('a link to a parent folder does not cause an endless walk', async () => {
   await withScratch(async (scratch) => {
     await scratch.write('deep/file', '');
     await symlink('..', join(scratch.folder, 'deep/up'));
@@ -136,14 +137,14 @@ test('folders whose names are not UTF-8 are walked through links', async () => {
   });
 });
 
-test('a file that has not changed is not read again by a later process', async () => {
+test('a later process does not read an unchanged file again', async () => {
   await withScratch(async (scratch) => {
     const path = await scratch.write('a', 'text');
     await settle(scratch);
     const first = await scratch.reopen();
     await first.digests.file(path);
     await first.digests.save();
-    // A digest planted under the right stamp comes back only if nobody reads the file.
+    // A digest that is planted under the right stamp is returned only if the file is not read.
     const memory = memoryOf(first, path);
     const planted = digestBytes('planted');
     const [, ...lines] = (await readFile(memory, 'utf8')).replace(digestBytes('text'), planted).split('\n');
@@ -154,7 +155,7 @@ test('a file that has not changed is not read again by a later process', async (
   });
 });
 
-test('a file that changed just before it was read is not remembered', async () => {
+test('a file that changed just before it was read is not stored', async () => {
   await withScratch(async ({ reopen, write }) => {
     const cache = await reopen();
     const path = await write('a', 'text');
@@ -165,7 +166,7 @@ test('a file that changed just before it was read is not remembered', async () =
   });
 });
 
-test('a memory that cannot be read, or a name that would break its lines, costs work and nothing else', async () => {
+test('a memory that cannot be read, or a name that would break its lines, only costs time', async () => {
   await withScratch(async (scratch) => {
     const path = await scratch.write('a\tb\nc', 'text');
     const other = await scratch.write('other', 'text');
@@ -187,7 +188,7 @@ test('a memory that cannot be read, or a name that would break its lines, costs 
   });
 });
 
-test('one process sees one state of a file; asking again sees the present one and when it changed', async () => {
+test('one process sees one state of a file, and `again` sees its current state and the time of its change', async () => {
   await withScratch(async ({ cache: { digests }, folder, write }) => {
     const path = await write('src/a', 'before');
     await digests.file(path);
@@ -200,14 +201,14 @@ test('one process sees one state of a file; asking again sees the present one an
     await rm(path);
     const gone = digests.again();
     assert.is(await gone.file(path), undefined);
-    assert.ok(gone.newestChangeMs() > edited, 'of an absent file the folder tells');
+    assert.ok(gone.newestChangeMs() > edited, 'for an absent file, the change of its folder counts');
     const whole = digests.again();
     await whole.tree(join(folder, 'src'));
     assert.is(whole.newestChangeMs(), gone.newestChangeMs());
   });
 });
 
-test('trees that a second thread reads have the digests that they have without it, also when a file changes meanwhile', async () => {
+test('trees have the same digests with and without a second thread, also when a file changes meanwhile', async () => {
   await withScratch(async (scratch) => {
     const { folder, write, reopen } = scratch;
     const dirs = Array.from({ length: 40 }, (_, index) => join(folder, `crate-${index}`));
@@ -217,8 +218,10 @@ test('trees that a second thread reads have the digests that they have without i
     await settle(scratch);
     const { digests: alone } = await reopen();
     const { digests: helped } = await reopen();
-    for (let from = 0; from < dirs.length; from += 8) helped.expect(dirs.slice(from, from + 8)); // as projects are planned
-    await new Promise((resolve) => setTimeout(resolve, 500)); // the thread has read some, or all, or none: it must not matter
+    // in the order in which projects are planned
+    for (let from = 0; from < dirs.length; from += 8) helped.expect(dirs.slice(from, from + 8));
+    // the thread has read none, some or all files, and the result must be the same
+    await new Promise((resolve) => setTimeout(resolve, 500));
     await write('crate-39/src/lib.rs', 'changed after it was read');
     await symlink('lib.rs', join(folder, 'crate-38/src/link.rs'));
     for (const dir of dirs) assert.is(await helped.tree(dir), await alone.tree(dir), dir);
@@ -226,7 +229,7 @@ test('trees that a second thread reads have the digests that they have without i
   });
 });
 
-test('a second thread begins although planning looked at the manifests, and not where the trees were read or are remembered', async () => {
+test('a second thread starts although planning read the manifests, and not if the trees were read or their digests are stored', async () => {
   await withScratch(async (scratch) => {
     const { folder, write, reopen } = scratch;
     const dirs = Array.from({ length: 40 }, (_, index) => join(folder, `crate-${index}`));

@@ -1,5 +1,6 @@
-// Digests of source files and trees, each with what was observed on the way, so that a later run can tell whether it would find the same. The digests
-// of contents are remembered for the next run (content-digests.ts).
+// Digests of source files and trees. They are computed together with observations of files and folders, so
+// that a later run can check whether these are unchanged. The digests of contents are stored for the next run
+// (content-digests.ts).
 import { statSync } from 'node:fs';
 import type { Digest } from '../../core/digest.ts';
 import { ContentDigests, openDigestMemory } from './content-digests.ts';
@@ -13,43 +14,62 @@ import type { WrittenLooks } from './written-looks.ts';
 
 export interface Looks {
   /**
-   * The digest of a file's bytes (of a link: of what it leads to, and of its words); undefined when there is nothing at `path`. That of a file
-   * that may be executed is `programDigest` of the bytes' digest: a build script can start a file of its package, or cannot.
+   * Returns the digest of a file's bytes. The digest of a link covers its target and its text. Undefined if
+   * nothing exists at `path`. For an executable file the result is `programDigest` of the bytes' digest,
+   * because a build script can start such a file and no other.
    */
   file(path: string): Promise<Digest | undefined>;
-  /** The names in a folder, that of a folder with a slash behind it and that of a link with two; undefined where there is none. */
+  /**
+   * Returns the names in a folder. Names of folders end in one slash, and names of links in two. Undefined if
+   * there is no folder.
+   */
   names(dir: string): readonly string[] | undefined;
-  /** The digest of all files below `dir` with their relative names. */
+  /** Returns the digest of all files in `dir` with their relative names. */
   tree(dir: string, options?: TreeOptions): Promise<Digest>;
-  /** The newest change (ms by the file system's own clock) of anything that was looked at; of what is absent, that of the folder it would be in. */
+  /**
+   * Returns the time of the newest change of an observed file or folder, in ms by the clock of the file
+   * system. For an absent path, the change of its folder counts.
+   */
   newestChangeMs(): number;
 }
 
-/** Looks that can be written down, so that a later run can tell at the cost of a stat for each whether they would find the same again. */
+/**
+ * Observations that can be stored, so that a later run can check at the cost of one stat each whether they
+ * still hold.
+ */
 export interface RecordedLooks extends Looks {
-  /** As `file`, but the look is not recorded: of an output that may be there already. */
+  /** Like `file`, but does not record the observation. For an output that may already exist. */
   present(path: string): Digest | undefined;
-  /** Takes note of a file that was just written with these bytes, so that the next run need not read it. */
+  /** Notes a file that was just written with these bytes, so that the next run does not read it. */
   learn(path: string, digest: Digest): void;
-  /** Everything that was looked at so far, and what was found. */
+  /** Returns all observations so far. */
   record(): WrittenLooks;
-  /** The looks with the stamps of now, if each of them finds what it found; else undefined. Only what has another stamp is read. */
+  /**
+   * Returns the observations with current stamps if each of them still holds, else undefined. Only files with
+   * another stamp are read.
+   */
   holds(written: WrittenLooks): Promise<WrittenLooks | undefined>;
 }
 
-/** Each path is looked at once, so that a run sees one state of it. */
+/** Digests of a run. Each path is read once, so that a run sees one state of it. */
 export interface FileDigests extends RecordedLooks {
-  /** Looks of their own: what was asked before is looked at again, because a command may have run since. */
+  /** Returns a new set of observations, which reads every path again, because a command may have run since. */
   again(): RecordedLooks;
-  /** A command of this run may have written the file, which is looked at again when it is asked for. A tree that was asked for keeps its digest. */
+  /**
+   * Notes that a command of this run may have written the file. It is read again when its digest is next
+   * needed. A tree whose digest was already computed keeps it.
+   */
   forget(path: string): void;
-  /** These trees will be asked for, in this order, after those that were told before: where many are new, a second thread reads them from the last. */
+  /**
+   * Announces trees that will be needed in this order, after those of earlier calls. If many of them are new,
+   * a second thread reads them, starting with the last.
+   */
   expect(dirs: readonly string[]): void;
-  /** Writes the memory down for the next run. */
+  /** Writes the memory for the next run. */
   save(): Promise<void>;
 }
 
-/** Opens the memory kept in the folder `dir`; `tmpDir` is on the same file system. */
+/** Opens the memory in the folder `dir`. `tmpDir` is on the same file system. */
 export function openFileDigests(dir: string, tmpDir: string): FileDigests {
   return new CachedDigests(openDigestMemory(dir, tmpDir), tmpDir);
 }
@@ -58,7 +78,7 @@ class ObservedDigests implements RecordedLooks {
   readonly #contents: ContentDigests;
   readonly #observations: Observations;
   readonly #trees: TreeDigests;
-  /** Files that were just written, with their value in the memory. */
+  /** Files that were just written, with their values in the memory. */
   readonly #learned = new Map<string, string>();
 
   constructor(contents: ContentDigests, prefetcher: Prefetcher) {
@@ -119,7 +139,7 @@ class ObservedDigests implements RecordedLooks {
   }
 }
 
-/** The observations of a run, with the memory and the second thread that all observations of the run use. */
+/** The observations of a run, with the memory and the second thread that all its observations use. */
 class CachedDigests extends ObservedDigests implements FileDigests {
   readonly #memory: DigestMemory;
   readonly #contents: ContentDigests;

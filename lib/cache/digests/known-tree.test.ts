@@ -1,4 +1,5 @@
-// A tree that is remembered has the digest that a look would find, whatever changes in it and in what git ignores.
+// The stored digest of a tree is always the one that reading the tree would return, whatever changes in the
+// tree or in the ignore rules of git.
 import { mkdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -8,7 +9,7 @@ import { knownTree } from './known-tree.ts';
 
 const options = { gitignore: true, ignore: ['target'] };
 
-test('a remembered tree has the digest of the tree after every change', async () => {
+test('a stored tree has the digest of the tree after every change', async () => {
   await withScratch(async (scratch) => {
     const { folder, write, reopen } = scratch;
     const tree = join(folder, 'tree');
@@ -54,7 +55,7 @@ const rules: readonly (readonly [what: string, before: Readonly<Record<string, s
   ['a path that is brought back', { 'p/.gitignore': '/a/*\n!/a/b/\n/a/b/*\n!/a/b/c', 'p/a/b/x': '' }, ['p/a/b/c', '']],
 ];
 for (const [what, before, [path, text]] of rules) {
-  test(`what git ignores counts: ${what}`, async () => {
+  test(`ignore rules of git are respected: ${what}`, async () => {
     await withScratch(async (scratch) => {
       const { folder, write, reopen } = scratch;
       await write('.git/HEAD', '');

@@ -1,5 +1,6 @@
-// A digest, remembered with everything that was looked at for it: the digest of a tree needs what git ignores and the memory of all files, which takes longer
-// than all the rest of a build with nothing new.
+// Stored digests of trees, each with the observations that it depends on. Computing the digest of a tree
+// needs the ignore rules of git and the memory of all files. That takes longer than the rest of a build with
+// nothing new.
 import { digestRecord } from '../../core/digest.ts';
 import type { Digest, Json } from '../../core/digest.ts';
 import type { Cache } from '../cache.ts';
@@ -16,13 +17,13 @@ interface KnownDigest {
 
 interface Computed {
   readonly digest: Digest;
-  /** False: a file has changed since this run looked at it, so the looks are not those of the digest. */
+  /** False if a file has changed since this run observed it. The observations then do not belong to the digest. */
   readonly isKept: boolean;
 }
 
 /**
- * Returns the digest that `compute` returned for `question` in this or an earlier run, as long as each of its looks would find the same. Records are of the
- * kind `kind`.
+ * Returns the digest that `compute` returned for `question` in this run or an earlier one, as long as each of
+ * its observations still holds. Records are of the kind `kind`.
  */
 export async function knownDigest(
   cache: Cache,
@@ -38,13 +39,13 @@ export async function knownDigest(
     if (now !== kept.looks) await records.put(key, { ...kept, looks: now });
     return kept.digest;
   }
-  const looks = cache.digests.again(); // the cache's own have looked at more
+  const looks = cache.digests.again(); // the cache's own observations cover more files
   const { digest, isKept } = await compute(looks);
   if (isKept) await records.put(key, { digest, looks: looks.record() });
   return digest;
 }
 
-/** As `tree` of the cache's digests. */
+/** Like `tree` of the cache's digests, with stored results. */
 export async function knownTree(cache: Cache, dir: string, options: TreeOptions): Promise<Digest> {
   return await knownDigest(cache, 'trees', [dir, { ...options }], async (looks) => {
     const digest = await cache.digests.tree(dir, options);

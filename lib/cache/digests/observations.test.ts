@@ -1,4 +1,4 @@
-// What is recorded of looks at files and folders, and what counts as their newest change.
+// Which observations of files and folders are recorded, and which of them count for the newest change.
 import { rm, symlink, utimes } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { test } from 'uvu';
@@ -16,13 +16,13 @@ async function observationsIn(scratch: Scratch): Promise<Observations> {
   return new Observations(new ContentDigests(openDigestMemory(join(tmpDir, 'memory'), tmpDir), new Prefetcher(), tmpDir));
 }
 
-/** The recorded paths within the folder. */
+/** Returns the recorded paths in the folder. */
 function recorded(observations: Observations, folder: string): { readonly files: readonly string[]; readonly folders: readonly string[] } {
   const { files, folders } = observations.rows();
   return { files: files.map(({ path }) => relative(folder, path)), folders: folders.map(({ path }) => relative(folder, path)) };
 }
 
-test('each path is looked at once', async () => {
+test('each path is observed once', async () => {
   await withScratch(async (scratch) => {
     const path = await scratch.write('deep/a', 'before');
     const observations = await observationsIn(scratch);
@@ -36,7 +36,7 @@ test('each path is looked at once', async () => {
   });
 });
 
-test('a look at what may be present is not recorded, sees the file as it is now, and counts as no change', async () => {
+test('`present` is not recorded, returns the current state of the file, and does not count as a change', async () => {
   await withScratch(async (scratch) => {
     const path = await scratch.write('a', 'before');
     const observations = await observationsIn(scratch);
@@ -47,7 +47,7 @@ test('a look at what may be present is not recorded, sees the file as it is now,
   });
 });
 
-test('a folder that two listings show is not recorded as a file, and another one is', async () => {
+test('a folder that is in two listings is not recorded as a file, and another folder is', async () => {
   await withScratch(async (scratch) => {
     const { folder } = scratch;
     await scratch.write('deep/er/file', '');
@@ -59,7 +59,7 @@ test('a folder that two listings show is not recorded as a file, and another one
   });
 });
 
-test('the newest change is that of what was looked at, and of the folder around what is absent', async () => {
+test('the newest change is that of observed paths, and of the folder of an absent path', async () => {
   await withScratch(async (scratch) => {
     const { folder } = scratch;
     const old = await scratch.write('deep/old', '');
@@ -74,7 +74,7 @@ test('the newest change is that of what was looked at, and of the folder around 
   });
 });
 
-test('a link has the stamps of itself and of what it leads to, and none while either of them may still change', async () => {
+test('a link has its own stamp and that of its target, and no stamp while either may still change', async () => {
   await withScratch(async (scratch) => {
     const { folder } = scratch;
     const target = await scratch.write('target', 'text');

@@ -1,6 +1,6 @@
-// What one run has observed of files, folders and whole trees. Each is looked at once, so that a run sees one
-// state of it. Looks are synchronous: for tens of thousands of small files a promise for each costs ten times
-// what the look costs.
+// Observations of files, folders and trees in one run. Each path is observed once, so that a run sees one
+// state of it. The calls are synchronous. For tens of thousands of small files, a promise for each costs ten
+// times as much as the call itself.
 import { lstatSync, readFileSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -14,7 +14,7 @@ import type { Prefetcher } from './prefetcher.ts';
 import { byCodeUnit, digestBytes, digestRecord } from '../../core/digest.ts';
 import type { Digest, Json } from '../../core/digest.ts';
 
-/** What is found in a folder: undefined where there is none. The stamp is that of `Found`. */
+/** The contents of a folder. Undefined if there is no folder. The stamp is that of `Found`. */
 interface Listing {
   readonly entries: readonly Entry[] | undefined;
   readonly stamp: string;
@@ -32,12 +32,15 @@ export class Observations {
     this.#contents = contents;
   }
 
-  /** The newest change of anything that was observed, in ms by the clock of the file system; of what is absent, that of the folder around it. */
+  /**
+   * The newest change of an observed path, in ms by the clock of the file system. For an absent path, the
+   * change of its folder counts.
+   */
   get newestChangeMs(): number {
     return this.#newestChangeMs;
   }
 
-  /** The digest of what is at `path`, undefined where there is nothing. */
+  /** Returns the digest of the file at `path`, or undefined if nothing exists there. */
   file(path: string): Digest | undefined {
     const before = this.#files.get(path);
     if (before) return before.digest;
@@ -46,38 +49,41 @@ export class Observations {
     return found.digest;
   }
 
-  /** The next look at `path` is a new one. */
+  /** Forgets the observation of `path`, so that the next call reads it again. */
   forget(path: string): void {
     this.#files.delete(path);
   }
 
-  /** As `file`, but neither recorded nor counted as a change. */
+  /** Like `file`, but the observation is neither recorded nor counted as a change. */
   present(path: string): Digest | undefined {
     return this.withoutNews(() => this.#look(path).digest);
   }
 
-  /** The entries of a folder, undefined where there is none. */
+  /** Returns the entries of a folder, or undefined if there is no folder. */
   entries(dir: string): readonly Entry[] | undefined {
     return this.#list(dir).entries;
   }
 
-  /** Records that a listing has shown a folder at this path. */
+  /** Records that a listing contained a folder at this path. */
   setFolder(path: string): void {
     this.#files.set(path, { digest: notAFile, stamp: aFolder });
   }
 
-  /** Whether a folder was observed at the path as if it were a file. */
+  /** Whether a folder was found at the path when it was observed as a file. */
   isFolder(path: string): boolean {
     return this.#files.get(path)?.stamp === aFolder;
   }
 
-  /** The stamp of what is at the path now, through links. Empty where there is nothing, or where a change may follow within one tick. */
+  /**
+   * Returns the current stamp of the path, with links resolved. Empty if nothing exists there, or if a change
+   * may follow within one tick.
+   */
   stamp(path: string): string {
     const stats = statOrAbsent(statSync, path);
     return stats ? this.#contents.stamp(stats) : '';
   }
 
-  /** Observations within `work` do not count for `newestChangeMs`. */
+  /** Observations during `work` do not count for `newestChangeMs`. */
   withoutNews<T>(work: () => T): T {
     const before = this.#newestChangeMs;
     const result = work();
@@ -95,9 +101,10 @@ export class Observations {
     return { path, stamp, found: entries ? foundText(digestRecord(entries.map(nameWithKind).sort(byCodeUnit))) : absent };
   }
 
-  /** Everything that was observed so far. */
+  /** Returns all observations so far. */
   rows(): { readonly files: readonly LookRow[]; readonly folders: readonly LookRow[] } {
-    // The names of a folder and of the one around it say that it is one. What is no folder, or a link to one, may change without other names in it.
+    // A folder whose names and whose parent's names are recorded needs no row of its own. A file, or a link
+    // to a folder, can change without a change of these names.
     const isListed = (path: string): boolean => this.#folders.has(path) && this.#folders.has(dirname(path));
     const files = [...this.#files].filter(([path, { stamp }]) => !(stamp === aFolder && isListed(path)));
     return { files: files.map(([path]) => this.fileRow(path)), folders: [...this.#folders.keys()].map((path) => this.folderRow(path)) };
@@ -129,7 +136,8 @@ export class Observations {
   #list(dir: string): Listing {
     const before = this.#folders.get(dir);
     if (before) return before;
-    const stats = statOrAbsent(statSync, dir); // before its names are read, so that a later change shows
+    // called before the names are read, so that a later change is noticed
+    const stats = statOrAbsent(statSync, dir);
     if (stats) this.#note(stats);
     const entries = stats?.isDirectory() ? entriesOf(dir) : undefined;
     const listing = { entries, stamp: stats ? this.#contents.stamp(stats) : absent };
@@ -152,9 +160,9 @@ export class Observations {
 export class TreeDigests {
   readonly #observations: Observations;
   readonly #prefetcher: Prefetcher;
-  /** By question, the folder and its options as JSON. */
+  /** Trees by question, which is the folder and its options as JSON. */
   readonly #digests = new Map<string, Digest>();
-  /** Of trees that git ignores parts of, the folders with their stamps. */
+  /** Folders with their stamps, for trees of which git ignores parts. */
   readonly #folders = new Map<string, Readonly<Record<string, string>>>();
 
   constructor(observations: Observations, prefetcher: Prefetcher) {
@@ -162,7 +170,7 @@ export class TreeDigests {
     this.#prefetcher = prefetcher;
   }
 
-  /** The digest of everything below `dir`, with the relative names. */
+  /** Returns the digest of all files and folders in `dir`, with their relative names. */
   async digest(dir: string, options: TreeOptions): Promise<Digest> {
     const question = JSON.stringify([dir, options]);
     const before = this.#digests.get(question);
@@ -177,37 +185,43 @@ export class TreeDigests {
     return digest;
   }
 
-  /** Looks at the tree of a question that an earlier run wrote down. Nothing is found where the question has another shape. */
+  /**
+   * Observes the tree of a question that an earlier run stored. Returns undefined if the question has another
+   * shape.
+   */
   async look(question: string): Promise<TreeLook> {
     const [dir, options]: readonly unknown[] = JSON.parse(question);
     if (typeof dir !== 'string' || !isTreeOptions(options)) return { question, found: absent, folders: {} };
     return { question, found: foundText(await this.digest(dir, options)), folders: this.#folders.get(question) ?? {} };
   }
 
-  /** The trees that git ignores parts of. Of others, the files and folders say everything. */
+  /**
+   * Returns the trees of which git ignores parts. For other trees, the observed files and folders are
+   * sufficient.
+   */
   looks(): readonly TreeLook[] {
     return [...this.#folders].map(([question, folders]) => ({ question, found: foundText(this.#digests.get(question)), folders }));
   }
 }
 
 export interface TreeOptions {
-  /** Leaves out what git ignores, where the folder is in a git repository. */
+  /** Leaves out files that git ignores, if the folder is in a git repository. */
   readonly gitignore?: boolean;
   /** Paths relative to the folder that are left out. */
   readonly ignore?: readonly string[];
-  /** False: folders below that have a Cargo.toml, which are packages of their own, are left out. */
+  /** If false, folders in the tree that have a Cargo.toml are left out. They are packages of their own. */
   readonly nested?: boolean;
-  /** Goes through links to folders, but not in circles. */
+  /** Follows links to folders, except in circles. */
   readonly follow?: boolean;
 }
 
-/** Whether a stored value is of options; others than these are no options. */
+/** Whether a stored value has the shape of these options. */
 function isTreeOptions(value: unknown): value is TreeOptions {
   if (typeof value !== 'object' || value === null) return false;
   return Object.entries(value).every(([name, option]) => (name === 'ignore' ? Array.isArray(option) : typeof option === 'boolean'));
 }
 
-/** Relative names of everything below `dir`, of folders too. */
+/** Returns the relative names of all files and folders in `dir`. */
 export async function namesBelow(dir: string, options: TreeOptions, observations: Observations): Promise<string[]> {
   const { gitignore, ignore = [], nested = true, follow = false } = options;
   const unignored = gitignore && repositoryAround(dir, observations) !== undefined;
@@ -218,8 +232,9 @@ export async function namesBelow(dir: string, options: TreeOptions, observations
 }
 
 /**
- * The folders of a tree that git ignores parts of, with their stamps: while these and the files by which git ignores are the same, so are the names.
- * Empty where the stamps do not decide that, as where a pattern brings back what another one ignores.
+ * Returns the folders of a tree of which git ignores parts, with their stamps. While these and the ignore
+ * files of git are the same, so are the names. Empty if the stamps are not sufficient, for example if a
+ * pattern includes again what another one ignores.
  */
 export function unignoredFolders(dir: string, names: readonly string[], observations: Observations): Readonly<Record<string, string>> {
   const own = names.map((name) => join(dir, name)).filter((path) => observations.isFolder(path));
@@ -237,7 +252,7 @@ function allBelow(dir: string, ignore: ReadonlySet<string>, follow: boolean, obs
     const folder = prefix === '' ? dir : `${dir}/${prefix}`;
     const stats = follow ? statOrAbsent(statSync, folder) : undefined;
     const real = stats ? `${stats.dev}:${stats.ino}` : folder;
-    if (around.has(real)) return; // a link to a folder above it
+    if (around.has(real)) return; // a link to a parent folder
     around.add(real);
     for (const entry of observations.entries(folder) ?? []) {
       const name = prefix === '' ? entry.name : `${prefix}/${entry.name}`;
@@ -255,11 +270,14 @@ function allBelow(dir: string, ignore: ReadonlySet<string>, follow: boolean, obs
 }
 
 async function unignoredBelow(dir: string, ignore: readonly string[]): Promise<string[]> {
-  const { globby } = await import('globby'); // takes longer to load than most builds with nothing new take
+  const { globby } = await import('globby'); // loading it takes longer than most builds with nothing new
   return globby('**', { cwd: dir, dot: true, gitignore: true, ignore: [...ignore], onlyFiles: false, followSymbolicLinks: false });
 }
 
-/** A repository around the folder may begin or end, so its ".git" is looked for; what else changes in the folders above says nothing. */
+/**
+ * Returns the repository that contains the folder. A repository may appear or disappear, so each possible
+ * ".git" is observed. Other changes in the parent folders do not matter.
+ */
 function repositoryAround(dir: string, observations: Observations): string | undefined {
   return observations.withoutNews(() => {
     for (let folder = dir; ; folder = dirname(folder)) {
@@ -269,7 +287,7 @@ function repositoryAround(dir: string, observations: Observations): string | und
   });
 }
 
-/** Observes every file by which git may ignore something in these folders of a repository, and records those that are absent. */
+/** Observes every ignore file of git that applies to these folders of a repository, and records absent ones. */
 function ignoringFiles(repository: string, folders: Iterable<string>, observations: Observations): readonly string[] {
   const all = new Set<string>();
   for (const start of folders) {
@@ -283,13 +301,13 @@ function ignoringFiles(repository: string, folders: Iterable<string>, observatio
   return files;
 }
 
-/** The folders between `dir` and the file of that name in it. */
+/** Returns the folders from `dir` to the file of that name in it. */
 function foldersAround(dir: string, name: string): readonly string[] {
   const parts = name.split('/').slice(0, -1);
   return parts.map((_, index) => join(dir, ...parts.slice(0, index + 1)));
 }
 
-/** Whether a file by which git ignores has a pattern that brings something back (gitignore(5)). */
+/** Whether an ignore file of git has a pattern that includes files again (gitignore(5)). */
 function bringsBack(path: string): boolean {
   return statOrAbsent(statSync, path)?.isFile() === true && /^!/m.test(readFileSync(path, 'latin1'));
 }

@@ -1,4 +1,5 @@
-// The thread of prefetcher.ts: reads the files of trees from the last tree of an order to the first, and tells each tree's digests.
+// The thread of prefetcher.ts. It reads the files of trees, from the last tree of an order to the first, and
+// sends the digests of each tree.
 import { lstatSync, readdirSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import { digestFileSync } from '../../core/digest.ts';
@@ -15,12 +16,12 @@ port.on('message', ({ dirs, done }: ReaderOrder) => {
     try {
       port.postMessage(filesOf(dir).map((path) => [path, stampOf(lstatSync(path)), digestFileSync(path)]));
     } catch {
-      // whoever asks for it will see what is wrong with it
+      // the thread that needs the tree will report the error
     }
   }
 });
 
-/** Regular files; what links lead to is looked at by whoever asks. */
+/** Returns the regular files in a folder. Targets of links are read by the thread that needs them. */
 function filesOf(dir: string): string[] {
   return readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {
     const path = `${dir}/${entry.name}`;

@@ -1,4 +1,4 @@
-// Digests of a second thread count only for the stamp that they were read with.
+// Digests from the second thread are used only with the stamp with which they were read.
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';

@@ -1,24 +1,27 @@
-// Digests of new source trees ahead of their use, by a second thread, which begins at the last of them while
-// others are asked for from the first: hashing sources is the largest part of what a new checkout costs. What
-// the thread finds is offered, never believed unseen: whoever asks compares the stamps.
+// A second thread that computes digests of new source trees before they are needed. It starts with the last
+// tree, while the first ones are read in order. Hashing sources takes the largest part of the time that a new
+// checkout costs. A digest of the thread is used only if its stamp is the current one.
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
 import type { Digest } from '../../core/digest.ts';
 
-/** Fewer new trees than this are read without a second thread, which has to begin first. */
+/** Fewer new trees than this are read without a second thread, because starting it takes time. */
 const worthAThread = 32;
 
 export class Prefetcher {
   #reader: TreeReader | undefined;
-  /** Trees that the thread reads, and trees that are too few for a thread so far. */
+  /** Trees that the thread reads, and trees that are still too few for a thread. */
   readonly #expected = new Set<string>();
   readonly #pending = new Set<string>();
-  /** Planning looks at manifests alone, so a file of a tree that was looked at says nothing of the rest. */
+  /** Planning reads only manifests. So an observed file of a tree does not mean that the tree was read. */
   readonly #treesRead = new Set<string>();
-  /** What the thread found: path -> stamp and digest. */
+  /** Results of the thread: the stamp and digest of each path. */
   readonly #offered = new Map<string, { readonly stamp: string; readonly digest: Digest }>();
 
-  /** These trees will be asked for, in this order, after those of earlier calls. `isKnown`: whether an earlier run has read the tree. */
+  /**
+   * Announces trees that will be needed in this order, after those of earlier calls. `isKnown`: whether an
+   * earlier run has read the tree.
+   */
   expect(dirs: readonly string[], isKnown: (dir: string) => boolean): void {
     for (const dir of dirs) if (!isKnown(dir) && !this.#treesRead.has(dir) && !this.#expected.has(dir)) this.#pending.add(dir);
     if (this.#pending.size === 0 || (!this.#reader && this.#pending.size < worthAThread)) return;
@@ -28,14 +31,14 @@ export class Prefetcher {
     this.#pending.clear();
   }
 
-  /** The tree is read now: the thread skips it, and what it has found so far is taken over. */
+  /** Takes over all results so far, and makes the thread skip the tree, which the caller reads now. */
   begin(dir: string): void {
     for (const files of this.#reader?.take() ?? []) for (const [path, stamp, digest] of files) this.#offered.set(path, { stamp, digest });
     this.#reader?.skip(dir);
     this.#treesRead.add(dir);
   }
 
-  /** The digest of a file that had this stamp when the thread read it. */
+  /** Returns the digest of a file that had this stamp when the thread read it. */
   digest(path: string, stamp: string): Digest | undefined {
     const offer = this.#offered.get(path);
     return offer?.stamp === stamp ? offer.digest : undefined;
@@ -46,15 +49,15 @@ export class Prefetcher {
   }
 }
 
-/** What the thread is given when it begins. */
+/** The data that the thread gets at its start. */
 export interface ReaderPort {
   readonly port: MessagePort;
 }
 
-/** What it is told through the port, any number of times. */
+/** A message to the thread. Any number of them may be sent. */
 export interface ReaderOrder {
   readonly dirs: readonly string[];
-  /** A number for each: not 0 when somebody has read it, or no one needs it any more. */
+  /** A number for each tree. It is not 0 if the tree was read or is no longer needed. */
   readonly done: Int32Array;
 }
 
@@ -62,16 +65,19 @@ export interface ReaderOrder {
 export type ReadFiles = readonly (readonly [path: string, stamp: string, digest: Digest])[];
 
 export interface TreeReader {
-  /** Reads these after those that it was told before. */
+  /** Makes the thread read these trees after those of earlier calls. */
   add(dirs: readonly string[]): void;
-  /** Whatever has come since the last call. */
+  /** Returns the results since the last call. */
   take(): Iterable<ReadFiles>;
-  /** The tree was read here. */
+  /** Makes the thread skip the tree, which was read here. */
   skip(dir: string): void;
   stop(): void;
 }
 
-/** Far more than a tree's names and digests need: the heap of a thread counts in ours. */
+/**
+ * Far more than the names and digests of a tree need. The heap of the thread counts towards the memory of
+ * this process.
+ */
 const heapMiB = 48;
 
 export function startTreeReader(): TreeReader {
@@ -81,7 +87,7 @@ export function startTreeReader(): TreeReader {
     transferList: [port2],
     resourceLimits: { maxOldGenerationSizeMb: heapMiB, maxYoungGenerationSizeMb: 8 },
   });
-  worker.on('error', () => undefined); // what it does not read is read here
+  worker.on('error', () => undefined); // trees that it does not read are read here
   worker.unref();
   port1.unref();
   const places = new Map<string, { readonly done: Int32Array; readonly index: number }>();
@@ -101,7 +107,7 @@ export function startTreeReader(): TreeReader {
     skip,
     stop() {
       for (const dir of places.keys()) skip(dir);
-      port1.close(); // and the thread ends
+      port1.close(); // this also ends the thread
     },
   };
 }

@@ -1,4 +1,4 @@
-// Looks that were written down hold for a later process as long as each would find what it found.
+// Stored observations hold for a later process as long as each of them would be the same again.
 import { mkdir, rm, rmdir, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -7,7 +7,7 @@ import { settle, withScratch } from '../../dev/testing/scratch.ts';
 import { encodePath } from '../../core/paths.ts';
 import { digestBytes } from '../../core/digest.ts';
 
-test('looks that were written down hold until one of them would find something else', async () => {
+test('stored observations hold until one of them would be different', async () => {
   await withScratch(async (scratch) => {
     const { folder, write } = scratch;
     await write('src/main.rs', 'fn main() {}');
@@ -58,7 +58,7 @@ test('looks that were written down hold until one of them would find something e
   });
 });
 
-test('a path that was listed and read holds as what it was, whether it is a folder or not', async () => {
+test('a path that was both listed and read holds only as the same kind, folder or file', async () => {
   await withScratch(async (scratch) => {
     const { folder, write } = scratch;
     const at = (name: string): string => join(folder, name);
@@ -94,7 +94,7 @@ test('a path that was listed and read holds as what it was, whether it is a fold
   });
 });
 
-test('looks at names with tabs, line feeds and bytes that are not UTF-8 are written down and read as JSON', async () => {
+test('observations of names with tabs, line feeds and bytes that are not UTF-8 are stored and read as JSON', async () => {
   await withScratch(async (scratch) => {
     const { folder, write } = scratch;
     const paths = ['a\tb', 'a\nb', 'caf\udce9', ' ', '-'].map((name) => join(folder, name));
@@ -114,7 +114,7 @@ test('looks at names with tabs, line feeds and bytes that are not UTF-8 are writ
   });
 });
 
-test('a record that holds has the time stamps of now, so that what was only touched is read once', async () => {
+test('a record that holds gets the current time stamps, so that a touched file is read only once', async () => {
   await withScratch(async (scratch) => {
     const path = await scratch.write('a', 'text');
     await settle(scratch);
@@ -129,7 +129,7 @@ test('a record that holds has the time stamps of now, so that what was only touc
   });
 });
 
-test('what was learned is known to the next process without being read, and has to hold only where it was looked at', async () => {
+test('the next process finds learned digests without reading the files, and they must hold only if they were observed', async () => {
   await withScratch(async (scratch) => {
     const { cache, write, reopen } = scratch;
     const path = await write('out', 'text');
@@ -146,7 +146,7 @@ test('what was learned is known to the next process without being read, and has 
     assert.is(await third.digests.file(path), digestBytes('other'));
     await write('out', 'newer');
     third.digests.learn(path, digestBytes('newer'));
-    assert.is(await (await reopen()).digests.holds(third.digests.record()), undefined, 'it was looked at before it was written');
+    assert.is(await (await reopen()).digests.holds(third.digests.record()), undefined, 'it was observed before it was written');
   });
 });
 

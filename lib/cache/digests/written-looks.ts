@@ -1,46 +1,49 @@
-// Looks at paths as they are written down, and whether they would find the same again. Nearly all are rows of
-// two tables, in which a later run can compare tens of thousands of paths quickly: they are grouped by their
-// folder, and stat's numbers are compared as numbers. Text for each path would cost twice as much as the call
-// of stat. Does not know what a build is, and reads nothing by itself.
+// Stored observations of paths, and the check whether they still hold. Most of them are rows of two tables,
+// with which a later run can compare tens of thousands of paths quickly. Rows are grouped by folder, and the
+// numbers of stat are compared as numbers. Texts for each path would take twice as long as the call of stat.
+// This module does not know what a build is, and reads no file by itself.
 import { lstatSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { statOrAbsent } from '../../core/paths.ts';
 import type { Digest, Json } from '../../core/digest.ts';
 
-/** The JSON of looks. */
+/** Observations as JSON. */
 export interface WrittenLooks {
   readonly [key: string]: Json;
   readonly files: LookTable;
   readonly folders: LookTable;
-  /** Those that are no rows of a table: links, odd names, trees that git ignores parts of. */
+  /** Observations that do not fit into a table: links, unusual names, and trees of which git ignores parts. */
   readonly others: readonly OtherLook[];
-  /** What was learned, with its value in the memory: something to know, and nothing that has to hold. */
+  /** Digests of written files, with their values in the memory. They are not conditions of the record. */
   readonly learned: readonly (readonly [path: string, value: string])[];
 }
 
-/** A tree that git ignores parts of. */
+/** A tree of which git ignores parts. */
 export interface TreeLook {
   /** The folder and its options, as JSON. */
   readonly question: string;
   readonly found: string;
-  /** The folders in it with their stamps: while these are the same, so are the names. Empty where stamps do not decide that. */
+  /**
+   * The folders in the tree with their stamps. While these are the same, so are the names. Empty if stamps
+   * are not sufficient.
+   */
   readonly folders: Readonly<Record<string, string>>;
 }
 
-/** How to look at a path now. */
+/** How to observe a path now. */
 export interface Looking {
   file(path: string): LookRow;
   folder(path: string): LookRow;
   tree(question: string): Promise<TreeLook>;
 }
 
-/** `stamp`: of a tree, the stamps of its folders as JSON. */
+/** The `stamp` of a tree is the stamps of its folders as JSON. */
 type OtherLook = readonly [kind: 'file' | 'folder' | 'tree', what: string, stamp: string, found: string];
 
-/** The stamp of a folder that was looked at as if it were a file. */
+/** The stamp of a folder that was observed as a file. */
 export const aFolder = 'folder';
 
-/** The looks as JSON. */
+/** Returns the observations as JSON. */
 export function writtenLooks(looks: {
   readonly files: readonly LookRow[];
   readonly folders: readonly LookRow[];
@@ -60,7 +63,10 @@ export function writtenLooks(looks: {
   };
 }
 
-/** The looks with the stamps of now, if each finds what it found; else undefined. `looking` is asked only where a stamp is another. */
+/**
+ * Returns the observations with current stamps if each still holds, else undefined. `looking` is called only
+ * for paths whose stamp has changed.
+ */
 export async function looksNow(written: WrittenLooks, looking: Looking): Promise<WrittenLooks | undefined> {
   const folders = tableNow(written.folders, statSync, looking.folder);
   const files = folders && tableNow(written.files, lstatSync, looking.file);
@@ -75,7 +81,7 @@ export async function looksNow(written: WrittenLooks, looking: Looking): Promise
   return isSame ? written : { ...written, folders, files, others };
 }
 
-/** Whether a stored value is of looks. */
+/** Whether a stored value has the shape of observations. */
 export function isWrittenLooks(value: Json | undefined): value is WrittenLooks {
   if (typeof value !== 'object' || value === null || !('others' in value)) return false;
   return (
@@ -83,7 +89,7 @@ export function isWrittenLooks(value: Json | undefined): value is WrittenLooks {
   );
 }
 
-/** The stamp of a link, with that of what it leads to. */
+/** Returns the stamp of a link, which includes that of its target. */
 export function linkStamp(own: Stats, target: string): string {
   return `${stampOf(own)} to ${target}`;
 }
@@ -107,7 +113,10 @@ function ofTree({ question, found, folders }: TreeLook): OtherLook {
   return ['tree', question, JSON.stringify(folders), found];
 }
 
-/** The stamps of the folders of a tree; none where the text has another shape, so that the tree is looked at again. */
+/**
+ * Returns the stamps of the folders of a tree. Empty if the text has another shape, so that the tree is read
+ * again.
+ */
 function stampsOf(text: string): Readonly<Record<string, unknown>> {
   const stamps: unknown = JSON.parse(text);
   return typeof stamps === 'object' && stamps !== null ? { ...stamps } : {};
@@ -119,7 +128,7 @@ function stampNow(path: string): string {
   return linkStamp(own, stampOrAbsent(statOrAbsent(statSync, path)));
 }
 
-/** Returns the stamp of what is where a folder was listed, whatever it is. */
+/** Returns the current stamp of a path that was listed as a folder, whatever it is now. */
 function stampOfFolder(path: string): string {
   const stats = statOrAbsent(statSync, path);
   return stats ? stampOf(stats) : absent;
@@ -130,48 +139,57 @@ function stampOrAbsent(stats: Stats | undefined): string {
   return stats.isDirectory() ? aFolder : stampOf(stats);
 }
 
-/** The stamp of a path at which there is nothing. */
+/** The stamp of a path at which nothing exists. */
 export const absent = '-';
 
-/** One look at a path. */
+/** One observation of a path. */
 export interface LookRow {
   readonly path: string;
-  /** That of `stampOf`, `absent`, or empty where a later run has to look. */
+  /** The result of `stampOf`, or `absent`. Empty if a later run has to read the file. */
   readonly stamp: string;
-  /** Half of the digest of what was found, or `absent`. */
+  /** Half of the digest that was found, or `absent`. */
   readonly found: string;
 }
 
-/** The table as JSON. */
+/** A table of observations as JSON. */
 export interface LookTable {
   readonly [key: string]: Json;
-  /** A line for each folder: its path, then the names of what was looked at in it, with tabs between them. */
+  /** A line for each folder: its path and the names of the observed entries, separated by tabs. */
   readonly paths: string;
-  /** In base64: the size, the time of change (ms) and the inode of each path in turn, as 64-bit floating-point numbers of this machine. */
+  /**
+   * Size, time of change (ms) and inode of each path in order, as 64-bit floating-point numbers in the byte
+   * order of this machine, in base64.
+   */
   readonly stats: string;
-  /** 32 characters for each path: what was found. */
+  /** The digest that was found, as 32 characters for each path. */
   readonly found: string;
 }
 
-/** Numbers for each path. */
+/** Numbers for each path in `stats`. */
 const width = 3;
 const foundLength = 32;
-/** The numbers of a path at which there is nothing. */
+/** The numbers of a path at which nothing exists. */
 const statsOfNothing = [NaN, NaN, NaN] as const;
-/** No file has a negative size, so that the path is always looked at. */
+/** No file has a negative size, so such a path is always observed again. */
 const statsOfNoFile = [-1, 0, 0] as const;
 
-/** Half of a digest, which is enough to tell two apart, and is not taken for the name of a blob. */
+/**
+ * Returns half of a digest. It is sufficient to distinguish two digests, and cannot be mistaken for the name
+ * of a blob.
+ */
 export function foundText(digest: Digest | undefined): string {
   return digest?.slice(0, foundLength) ?? absent;
 }
 
-/** Whether the look can be a row of a table. A link has two stamps, and a tab or a line feed in a name would end it. */
+/**
+ * Whether the observation fits into a row of a table. A link has two stamps, and a tab or a line feed in a
+ * name would end the field.
+ */
 export function fitsTable({ path, stamp }: LookRow): boolean {
   return numbersOf(stamp) !== undefined && path.startsWith('/') && !/[\t\n]/.test(path);
 }
 
-/** The table of rows that fit. */
+/** Returns the table of these rows, all of which must fit. */
 export function makeTable(rows: readonly LookRow[]): LookTable {
   const folders = Map.groupBy(rows, ({ path }) => path.slice(0, path.lastIndexOf('/')));
   const ordered = [...folders.values()].flat();
@@ -181,8 +199,8 @@ export function makeTable(rows: readonly LookRow[]): LookTable {
 }
 
 /**
- * The table with the stamps of now, if `look` finds the same as before at every path that has another stat; else undefined. `ask` is the call of
- * stat that the stamps are of.
+ * Returns the table with current stamps if `look` finds the same as before at every path whose stat has
+ * changed, else undefined. `ask` is the function of stat that the stamps come from.
  */
 export function tableNow(table: LookTable, ask: typeof lstatSync, look: (path: string) => LookRow): LookTable | undefined {
   const numbers = fromBase64(table.stats);
@@ -204,7 +222,7 @@ export function tableNow(table: LookTable, ask: typeof lstatSync, look: (path: s
   return isNew ? { ...table, stats: inBase64(numbers) } : table;
 }
 
-/** Whether a stored value is a table. */
+/** Whether a stored value has the shape of a table. */
 export function isLookTable(value: Json | undefined): value is LookTable {
   if (typeof value !== 'object' || value === null || !('paths' in value)) return false;
   return [value.paths, value['stats'], value['found']].every((part) => typeof part === 'string');
@@ -215,7 +233,10 @@ function isSame(stats: Stats | undefined, numbers: Float64Array, at: number): bo
   return stats.size === numbers[at] && stats.ctimeMs === numbers[at + 1] && stats.ino === numbers[at + 2];
 }
 
-/** The text of a number is the shortest that is read as the same number, so nothing is lost. */
+/**
+ * Returns the numbers of a stamp. The text of a number is the shortest one that is read as the same number,
+ * so no precision is lost.
+ */
 function numbersOf(stamp: string): readonly number[] | undefined {
   if (stamp === absent) return statsOfNothing;
   if (stamp === '') return statsOfNoFile;
@@ -232,7 +253,10 @@ function fromBase64(text: string): Float64Array {
   return new Float64Array(Uint8Array.from(bytes).buffer, 0, Math.floor(bytes.length / Float64Array.BYTES_PER_ELEMENT));
 }
 
-/** The time of the last change of anything about a file: nobody can set it, and setting the other times sets it. */
+/**
+ * Returns the stamp of a file: its size, time of change and inode. The time of change cannot be set by a
+ * program, and setting another time of the file updates it.
+ */
 export function stampOf({ size, ctimeMs, ino }: Stats): string {
   return `${size} ${ctimeMs} ${ino}`;
 }

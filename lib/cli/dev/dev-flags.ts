@@ -1,4 +1,4 @@
-// The command line of tasks/dev.ts: the flags of the tasks that it repeats, and those for watching.
+// The command line of tasks/dev.ts: flags of the repeated tasks, and flags for watching.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { cannot, nearest } from '../../core/errors.ts';
@@ -18,14 +18,18 @@ const loopFlags = {
     value: 'compile|image|boot',
     help: 'compile without an image, assemble without a machine, or boot new images and build nothing',
   },
-  run: { type: 'string', value: 'COMMAND', help: 'run this line of a shell in the guest when it has booted; its status decides too' },
+  run: {
+    type: 'string',
+    value: 'COMMAND',
+    help: 'run this line of a shell in the guest after each boot; a status other than 0 is a failure',
+  },
   'on-busy': {
     type: 'string',
     value: 'restart|wait',
-    help: 'a change stops the round that runs, and the next one begins (default), or waits for its end',
+    help: 'a change stops the running round and starts the next one (default), or waits for its end',
   },
   watch: { type: 'string', value: 'DIR', multiple: true, help: 'watch this folder too' },
-  json: { type: 'boolean', help: 'print one JSON object per round, each on a line' },
+  json: { type: 'boolean', help: 'print one JSON object per round, each on its own line' },
 } as const satisfies Record<string, Flag>;
 
 const { set: _set, timings: _timings, ...ofProject } = projectFlags;

@@ -22,8 +22,8 @@ const dir = await mkdtemp(join(tmpdir(), 'dev-task-'));
 test.after(() => rm(dir, { recursive: true, force: true }));
 
 /**
- * A text that grows, and a function that waits for a pattern. If a process ends meanwhile, the error shows
- * the text.
+ * A text that grows. A function waits until it matches a pattern. If a process ends meanwhile, the error
+ * shows the text.
  */
 class Growing {
   text = '';
@@ -47,7 +47,7 @@ class Growing {
 interface Run {
   readonly seen: Growing;
   readonly screen: Growing;
-  /** What the watcher was asked for, the last one last. */
+  /** The requests of the watcher, in order. */
   readonly sets: readonly WatchSet[];
   readonly open: () => number;
   changed(...paths: readonly string[]): void;
@@ -55,7 +55,7 @@ interface Run {
   readonly ended: Promise<unknown>;
 }
 
-/** Runs the task. Results and reports are in one text. */
+/** Runs the task. Results and reports are collected in one text. */
 function running(words: readonly string[], more: Readonly<Record<string, string>> = {}): Run {
   const [seen, screen] = [new Growing(), new Growing()];
   const sets: WatchSet[] = [];
@@ -157,7 +157,7 @@ test('flags that do not apply are refused before anything is watched', async () 
   }
 });
 
-/** A copy of the smallest system, whose page imports the builder by its path. */
+/** Creates a copy of the smallest system, whose page imports the builder by its path. */
 async function hello(name: string): Promise<string> {
   const folder = join(dir, name);
   cpSync(join(repository, 'fixtures/hello'), folder, { recursive: true });

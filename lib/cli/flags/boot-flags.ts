@@ -240,7 +240,7 @@ export async function orderedOrRestored(task: Task, root: string): Promise<Inter
   const { cache: _, ...changes } = machineFlags;
   const more = Object.keys(changes).find((flag) => args.has(flag) || args.text(flag) !== undefined || args.list(flag).length > 0);
   if (more !== undefined || args.words.length > 0) {
-    const why = `a snapshot knows its machine: ${more === undefined ? `"${args.words[0]}"` : `--${more}`} cannot change it`;
+    const why = `a snapshot determines its machine: ${more === undefined ? `"${args.words[0]}"` : `--${more}`} cannot change it`;
     throw cannot('read the command line', why, { blame: 'usage' });
   }
   const folder = path(given);

@@ -28,7 +28,7 @@ export const compilerFlags = {
   explain: { type: 'boolean', help: 'print for each unit that is built what changed since its last result' },
   timings: { type: 'string', value: 'FILE', help: 'write the timeline of the build as an HTML page' },
   json: { type: 'boolean', help: 'print one JSON object as the last line of standard output' },
-  quiet: { type: 'boolean', help: 'no progress, only errors and results' },
+  quiet: { type: 'boolean', help: 'print only errors and results, without progress' },
   verbose: { type: 'boolean', help: 'also show the output of build scripts' },
 } as const satisfies Record<string, Flag>;
 

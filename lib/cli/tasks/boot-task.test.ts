@@ -1,4 +1,4 @@
-// What test-boot.ts says of a record, in every form that was asked for. Booting itself is tested with real machines elsewhere.
+// The reports of test-boot.ts for a record, in every requested form. Other tests boot real machines.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -32,7 +32,7 @@ test('a record that booted is exit 0, one that did not is exit 1, with a JUnit r
   assert.match(await readFile(join(dir, 'bad.xml'), 'utf8'), '<failure type="kernel-panic"');
 });
 
-test('the matrix has other kernels for what they can start: kernels that the machine starts, and disks with words for them', () => {
+test('the matrix has other kernels for the profiles that they can start: kernels that the machine starts, and disks with a command line', () => {
   const rows = (system: typeof asterinas): readonly string[] =>
     matrixOf(system).map(({ profile, kernel }) => `${profile} ${kernel ?? 'own'}`);
   const found = rows(asterinas);
@@ -42,7 +42,7 @@ test('the matrix has other kernels for what they can start: kernels that the mac
   assert.ok(rows(redox).every((row) => row.endsWith(' own')));
 });
 
-test('flags for what is built are refused where nothing is', async () => {
+test('flags of builds are refused if nothing is built', async () => {
   for (const words of [['--features', 'x'], ['--release'], ['--kcmd-args', 'x'], ['--source', 'asterinas=.'], ['--sources', 'bundled']]) {
     const { exitCode, stderr } = await judged(['asterinas', ...words]);
     assert.is(exitCode, 2);
@@ -50,13 +50,13 @@ test('flags for what is built are refused where nothing is', async () => {
   }
 });
 
-test('on GitHub a failure is an annotation, and nowhere else', async () => {
+test('only on GitHub a failure is printed as an annotation', async () => {
   const words = ['--replay', bad, '--system', 'linux'];
   assert.match((await judged(words, { GITHUB_ACTIONS: 'true' })).stdout, /^::error title=boot of linux::bad\.log/m);
   assert.not.match((await judged(words)).stdout, /^::/m);
 });
 
-test('findings are compared with what --json printed before', async () => {
+test('findings are compared with an earlier output of --json', async () => {
   const words = ['--replay', good, '--system', 'linux'];
   const { stdout } = await judged([...words, '--json']);
   await writeFile(join(dir, 'old.json'), `a line of the console\n${stdout}`);
@@ -65,7 +65,7 @@ test('findings are compared with what --json printed before', async () => {
   assert.match((await judged([...words, '--findings', 'old.json'])).stdout, /^new +1 x kernel-warning: /m);
 });
 
-test('what cannot be is told before anything is booted', async () => {
+test('impossible combinations are refused before a boot', async () => {
   const refused = async (...words: readonly string[]): Promise<string> => (await judged(words)).stderr;
   assert.match(await refused('--replay', good, '--system', 'linux', '--findings', good), 'it is not what --json prints');
   await writeFile(join(dir, 'other.json'), '{"findings":[{"kind":"x","line":3,"count":1}]}');

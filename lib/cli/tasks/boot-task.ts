@@ -1,4 +1,5 @@
-// The steps of test-boot.ts: boots one or several systems, or judges a recording, and reports each verdict in every form that was asked for.
+// The steps of test-boot.ts: boots one or several systems, or judges a recording, and reports each verdict in
+// every requested form.
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
@@ -37,17 +38,20 @@ import { optionalPart } from '../optional-parts.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../core/events.ts';
 
-/** What lib/cli/tasks/kernel-test-task.ts has. */
+/** The exports of lib/cli/tasks/kernel-test-task.ts. */
 interface KernelTests {
   testKernel(task: Task, root: string): Promise<Outcome>;
 }
 
-/** Loads what runs the tests of a kernel. */
+/** Loads the module that runs the tests of a kernel. */
 export async function kernelTests(root: string): Promise<KernelTests> {
   return await optionalPart<KernelTests>(root, 'kernel-tests', 'run the tests of a kernel', ['testKernel']);
 }
 
-/** Boots what the words name, or judges the recording of --replay. Prints each verdict as soon as it is known. */
+/**
+ * Boots the systems on the command line, or judges the recording of --replay. Prints each verdict as soon as
+ * it is known.
+ */
 export async function bootCases(task: Task, root: string): Promise<readonly JUnitCase[]> {
   refuseBuildFlags(task.args);
   const recording = task.args.text('replay');
@@ -55,8 +59,8 @@ export async function bootCases(task: Task, root: string): Promise<readonly JUni
 }
 
 /**
- * Writes the JUnit report, and prints the table of several boots, annotations for GitHub, and how the findings differ from earlier ones. Returns exit code 0
- * if every case booted.
+ * Writes the JUnit report. Prints the table of several boots, annotations for GitHub, and how the findings
+ * differ from earlier ones. Returns exit code 0 if every case booted.
  */
 export async function reportCases(
   { args, path, print, report, host }: Task,
@@ -79,7 +83,7 @@ export async function reportCases(
   return { exitCode: failed?.exitCode ?? exitCodes.done, json };
 }
 
-/** A test boots what was built; only the tests of a kernel are built here. */
+/** Refuses flags of builds. A boot test uses an existing image, and only tests of a kernel are built here. */
 function refuseBuildFlags(args: Task['args']): void {
   const flag = Object.keys({ ...sourceFlags, ...checkoutFlags }).find(
     (name) => args.has(name) || args.text(name) !== undefined || args.list(name).length > 0,
@@ -103,7 +107,10 @@ async function replayed(task: Task, root: string, recording: string): Promise<JU
   return { ...reported, attempts: 1 };
 }
 
-/** Boots what the command line names: one system as it is watched, several beside each other. */
+/**
+ * Boots the systems on the command line. One system is booted with its console shown, and several are booted
+ * concurrently.
+ */
 async function bootAll(task: Task, root: string): Promise<readonly JUnitCase[]> {
   const { args } = task;
   if (args.has('matrix')) return await bootMatrix(task, root);
@@ -117,7 +124,7 @@ async function bootAll(task: Task, root: string): Promise<readonly JUnitCase[]> 
   return await Promise.all(words.map((word) => limit(() => bootWithRetries(task, root, word, words.length > 1))));
 }
 
-/** Boots each profile with each kernel, two at a time; a case is named after both. */
+/** Boots each profile with each kernel, two at a time. The name of a case has both. */
 async function bootMatrix(task: Task, root: string): Promise<readonly JUnitCase[]> {
   const { args } = task;
   const other = ['image', 'profile', 'kernel', 'log', 'keep', 'disk'].find((flag) =>
@@ -139,7 +146,10 @@ async function bootMatrix(task: Task, root: string): Promise<readonly JUnitCase[
   );
 }
 
-/** Returns each profile with its own kernel, and with the other kernels of the page that can start it. A closure of Nix is booted by words of its build. */
+/**
+ * Returns each profile with its own kernel, and with those other kernels of the page that can start it. A
+ * closure of Nix is booted with the command line of its build.
+ */
 export function matrixOf({ profiles, reference }: Pick<System, 'profiles' | 'reference'>): readonly BootChoice[] {
   const others = Object.keys(reference?.kernels ?? {});
   return Object.entries(profiles).flatMap(([profile, { base, kernel, referenceWords }]) => {
@@ -166,7 +176,7 @@ async function bootWithRetries(task: Task, root: string, word: string | undefine
   }
 }
 
-/** Boots once; `choice` names what is booted in the place of the command line. */
+/** Boots once. `choice` selects the profile and kernel instead of the command line. */
 export async function bootOnce(task: Task, root: string, word: string | undefined, many: boolean, choice?: BootChoice): Promise<Reported> {
   const { args, path, print } = task;
   const {
@@ -191,7 +201,7 @@ export async function bootOnce(task: Task, root: string, word: string | undefine
     task.report({ kind: 'note', text: `the checks of this profile are for other kernels: --kernel ${kernels}` });
   }
   let checks: readonly CheckResult[] | undefined;
-  // Of several, nobody could tell whose console a line is of.
+  // With several systems, a line of a console could not be assigned to one of them.
   const report: Task['report'] = (event) => (many && event.kind === 'console' ? undefined : task.report(event));
   const judgement = await bootTest(
     {
@@ -232,7 +242,7 @@ function outcomeOf(one: JUnitCase, before: readonly Finding[] | undefined, print
   return { exitCode, json: { ...(json as { readonly [key: string]: Json }), ...more } };
 }
 
-/** The findings of an earlier run: the last line of what its --json printed, or that object alone. */
+/** Returns the findings of an earlier run. The file is the output of --json, or its last line alone. */
 export async function earlierFindings({ args, path }: Task): Promise<readonly Finding[] | undefined> {
   const file = args.text('findings');
   if (file === undefined) return undefined;
@@ -245,7 +255,7 @@ export async function earlierFindings({ args, path }: Task): Promise<readonly Fi
   throw cannot(what, 'it is not what --json prints', { blame: 'usage', hint: 'npx zx test-boot.ts <system> --json >OLD.json' });
 }
 
-/** The findings of what --json prints; undefined for a text that is none of it. */
+/** Returns the findings in a line of --json. Undefined if the line is something else. */
 function findingsIn(line: string): readonly Finding[] | undefined {
   let value: unknown;
   try {

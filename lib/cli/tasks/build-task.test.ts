@@ -1,4 +1,4 @@
-// tasks/build.ts as a person meets it before anything is built: what would be built, and what is wrong on the command line.
+// The output of tasks/build.ts before a build: the plan of a dry run, and errors on the command line.
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ function build(...words: readonly string[]): Promise<RunResult> {
   return run([process.execPath, join(repository, 'tasks/build.ts'), ...words], { cwd: dir, env });
 }
 
-test('--dry-run tells components, sources and partitions, and writes nothing', async () => {
+test('--dry-run prints components, sources and partitions, and writes nothing', async () => {
   const { exitCode, stdout } = await build('redox', '--dry-run', '--source', 'kernel=mine');
   assert.is(exitCode, 0);
   assert.match(stdout, /^Redox, profile default/);
@@ -25,19 +25,19 @@ test('--dry-run tells components, sources and partitions, and writes nothing', a
   assert.equal(await readdir(dir), []);
 });
 
-test('a dry run of a bzImage says what carries the kernel, and builds nothing', async () => {
+test('a dry run of a bzImage prints which files contain the kernel, and builds nothing', async () => {
   const { stdout } = await build('asterinas', '--profile', 'efi', '--dry-run');
   assert.match(stdout, /setup +x86_64-unknown-none +/);
 });
 
-test('--help says how it is used, with examples', async () => {
+test('--help prints the usage, with examples', async () => {
   const { exitCode, stdout } = await build('--help');
   assert.is(exitCode, 0);
   assert.match(stdout, 'Usage: npx zx tasks/build.ts <system> [flags]');
   assert.match(stdout, 'npx zx tasks/build.ts redox --source kernel=../kernel');
 });
 
-test('what is wrong on the command line is a sentence, a hint and exit 2', async () => {
+test('an error on the command line is a sentence, a hint and exit 2', async () => {
   const cases: readonly (readonly [words: readonly string[], sentence: string, hint: string])[] = [
     [[], 'it needs <system>', '--help'],
     [['redux'], 'Cannot find system "redux"', 'did you mean redox?'],
@@ -63,7 +63,7 @@ test('what is wrong on the command line is a sentence, a hint and exit 2', async
   }
 });
 
-test('sources that were not fetched end only the builds of profiles that have something of them', async () => {
+test('missing sources stop only builds of profiles that need them', async () => {
   for (const profile of ['direct', 'disk', 'programs', 'installer']) {
     const { exitCode, stderr } = await build('asterinas', '--dry-run', '--profile', profile);
     assert.is(exitCode, 0, `${profile}: ${stderr}`);

@@ -1,4 +1,5 @@
-// The steps of tasks/build.ts that belong to the command line: the build that its words choose, the plan and the result in words.
+// The steps of tasks/build.ts that belong to the command line: choosing the build, and printing the plan and
+// the result.
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { openCache } from '../../cache/cache.ts';
@@ -33,23 +34,23 @@ import { systemWord } from '../../system/find-page.ts';
 import type { Task } from '../task.ts';
 import { sourcesOf } from '../flags/chosen-sources.ts';
 
-/** What the command line asks for. */
+/** The build that the command line asks for. */
 export interface ChosenBuild {
   readonly loaded: LoadedSystem;
   readonly request: PlanRequest;
-  /** When the task began, by `performance.now()`. */
+  /** The time at which the task began, by `performance.now()`. */
   readonly startMs: number;
   /** The system, its profile and the sources in one sentence. */
   readonly about: string;
-  /** Where the sources are from. */
+  /** The origin of the sources. */
   readonly from: string;
-  /** About packages that are built from recipes or left out. */
+  /** Notes about packages that are built from recipes or left out. */
   readonly notes: readonly string[];
-  /** The command that boots the image at a path. */
+  /** Returns the command that boots the image at a path. */
   readonly bootCommand: (imagePath: string) => string;
 }
 
-/** Reads the page, its profile, sources and packages that the words choose. What does not fit together is a Failure (usage). */
+/** Reads the page and chooses its profile, sources and packages. Contradicting arguments are a Failure (usage). */
 export async function chosenBuild(task: Task): Promise<ChosenBuild> {
   const { args, host } = task;
   const startMs = performance.now();
@@ -82,14 +83,14 @@ export async function chosenBuild(task: Task): Promise<ChosenBuild> {
   };
 }
 
-/** What a build needs to compile, and how its time is told. */
+/** The tools of a build, and how its progress is reported. */
 export interface BuildTools {
   readonly compiler: CompileOptions;
   readonly watch: BuildWatch;
   readonly context: Context;
 }
 
-/** Opens the cache, says what is built, and closes the cache however the build ends. */
+/** Opens the cache, prints what is built, and closes the cache however the build ends. */
 export async function withCompiler(
   task: Task,
   { about, notes }: ChosenBuild,
@@ -129,7 +130,7 @@ export function printPlan({ host, print }: Task, { about, notes }: ChosenBuild, 
   return {};
 }
 
-/** Says where the image is and how it is booted. Returns the object of --json. */
+/** Prints where the image is and how to boot it. Returns the object of --json. */
 export async function reportImage(task: Task, build: ChosenBuild, built: BuiltSystem, { compiler, watch }: BuildTools): Promise<Outcome> {
   const { args, host, print } = task;
   const { system, profile, packages } = build.request;
@@ -159,7 +160,7 @@ export async function reportImage(task: Task, build: ChosenBuild, built: BuiltSy
   };
 }
 
-/** Prints the paths of what one component or recipe made. Returns the object of --json. */
+/** Prints the paths of the outputs of one component or recipe. Returns the object of --json. */
 export async function reportPart(task: Task, build: ChosenBuild, part: BuiltPart, { compiler, watch }: BuildTools): Promise<Outcome> {
   const { args, host, print } = task;
   const { system, profile } = build.request;
@@ -181,7 +182,7 @@ function secondsOf({ startMs }: ChosenBuild): number {
   return Math.round((performance.now() - startMs) / 10) / 100;
 }
 
-/** Returns the password of the image's disk if it is to be encrypted. */
+/** Returns the password of the image's file system if it is to be encrypted. */
 async function passwordOf(task: Task, system: System, profile: string): Promise<string | undefined> {
   const { args } = task;
   if (!args.has('encrypt')) {
@@ -212,7 +213,7 @@ function bootCommand({ args, host }: Task, page: System, profile: string, imageP
   return `npx zx test-boot.ts ${word}${profile === defaultProfile(page) ? '' : ` --profile ${profile}`}`;
 }
 
-/** Two ways to say what is built. */
+/** Refuses a profile together with flags that also choose how the kernel is booted. */
 function checkBootWords({ args }: Pick<Task, 'args'>): void {
   const flag = ['boot-method', 'grub-boot-protocol'].find((name) => args.text(name) !== undefined);
   if (flag === undefined || args.text('profile') === undefined) return;
@@ -222,7 +223,7 @@ function checkBootWords({ args }: Pick<Task, 'args'>): void {
   });
 }
 
-/** The machine starts the kernel of the closure directly. */
+/** Returns the command that boots a closure of Nix. The machine starts its kernel directly. */
 function bootWords(system: string, imagePath: string, { kernel, initrd, commandLine }: NixImage): string {
   const words = ['npx zx test-boot.ts --system', system, '--no-checks --image', shellWord(imagePath), '--kernel', shellWord(kernel)];
   return [...words, ...(initrd === undefined ? [] : ['--initrd', shellWord(initrd)]), `--append "${commandLine}"`].join(' ');

@@ -1,4 +1,4 @@
-// Compiles results of a cache again and compares: the part of tasks/cache.ts that needs the sandbox.
+// Compiles results in the cache again and compares them. This part of tasks/cache.ts needs the sandbox.
 import { openHistory } from '../../actions/explain/history.ts';
 import { rebuild } from '../../actions/rebuild.ts';
 import { requireSandbox } from '../../actions/sandbox/sandbox.ts';
@@ -11,7 +11,7 @@ import type { Task } from '../task.ts';
 import { resultsOf } from './cache-results.ts';
 import { pathOf } from '../../core/paths.ts';
 
-/** Compiles `wanted` results again, chosen by the seed; those that cannot be carried out as they were are passed over. */
+/** Compiles `wanted` results again, which the seed chooses. Results whose action cannot be repeated are skipped. */
 export async function rebuildSome(
   wanted: number,
   task: Task,

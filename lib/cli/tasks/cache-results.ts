@@ -1,11 +1,11 @@
-// What tasks/cache.ts knows of results: what their artifacts are for.
+// Functions of tasks/cache.ts that read results: the roles of their artifacts.
 import { filesOfResult, resultOf } from '../../actions/action.ts';
 import type { ActionResult, FileArtifact } from '../../actions/action.ts';
 import type { CacheFolder } from '../../cache/cache-folder.ts';
 import type { Digest, Json } from '../../core/digest.ts';
 import { byCodeUnit } from '../../core/digest.ts';
 
-/** What every artifact of a result is, by its digest. */
+/** Returns the role of every artifact of all results, by its digest. */
 export async function artifactRoles(cache: CacheFolder): Promise<ReadonlyMap<Digest, string>> {
   const roles = new Map<Digest, string>();
   for (const [, result] of await resultsOf(cache))
@@ -19,7 +19,7 @@ export function roleOf({ path, executable }: Pick<FileArtifact, 'path' | 'execut
   return executable && !path.endsWith('.d') ? 'programs' : 'other artifacts';
 }
 
-/** Results by the keys of their actions, in the order of the keys. */
+/** Returns results by the keys of their actions, in the order of the keys. */
 export async function resultsOf(cache: CacheFolder): Promise<readonly (readonly [Digest, ActionResult])[]> {
   const records = await cache.records('actions', (value): value is Json => resultOf(value) !== undefined);
   const keys = [...(await records.keys())].sort(byCodeUnit);

@@ -1,5 +1,5 @@
-// tasks/cache.ts and tasks/explain.ts as a person meets them, over a cache that real builds have filled: what each verb says, how it
-// ends, and that what it took away is built again, byte for byte.
+// tasks/cache.ts and tasks/explain.ts with a cache that real builds have filled: the output and exit code of
+// each verb, and that removed results are built again to the same bytes.
 import { appendFile, chmod, cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,7 +58,7 @@ async function build(...words: readonly string[]): Promise<{ readonly json: Json
   return { json: jsonOf(result), stderr: result.stderr, program: await digestFile(join(dir, 'out/bin/greeter')) };
 }
 
-/** Paths of the blobs of the cache. */
+/** Returns the paths of the blobs of the cache. */
 async function blobPaths(): Promise<readonly string[]> {
   const entries = await readdir(join(cacheDir, 'v1/content'), { recursive: true, withFileTypes: true });
   return entries
@@ -99,7 +99,7 @@ test('a miss is explained while it is built, and afterwards by name', async () =
   assert.match(wrong.stderr, /Cannot explain "gretter": .*\nhint: did you mean "greeter"\?/);
 });
 
-test('stats tell programs from libraries', async () => {
+test('stats distinguish programs from libraries', async () => {
   const { bytes, blobs, roles, usage } = jsonOf(await task('cache', 'stats', '--json'));
   const own = usage['checkout'];
   assert.ok(own && own.builds > 0 && own.built > 0, 'what the builds of this file had of the cache');
@@ -131,12 +131,12 @@ test('damage is found, repaired, and built again to the same bytes', async () =>
   assert.ok(
     again.json.missed.length > 0 && again.json.missed.every(({ reasons }) => reasons.join() === 'its result is no longer in the cache'),
   );
-  // Results of sources as they were before are still without their blobs: a second repair removes them.
+  // Results of earlier sources still lack their blobs. A second repair removes them.
   await task('cache', 'verify', '--repair');
   assert.is((await task('cache', 'verify')).exitCode, 0);
 });
 
-test('gc frees what it says, leaves a cache that verifies, and what it took is built again', async () => {
+test('gc frees the printed size and leaves a valid cache, and removed results are built again', async () => {
   const { program } = await build();
   const dry = jsonOf(await task('cache', 'gc', '--max-size', '1M', '--dry-run', '--json'));
   const collected = jsonOf(await task('cache', 'gc', '--max-size', '1M', '--json'));
@@ -147,7 +147,7 @@ test('gc frees what it says, leaves a cache that verifies, and what it took is b
   assert.is((await build()).program, program);
 });
 
-test('what a running build may use stays', async () => {
+test('gc keeps results that a running build may use', async () => {
   const other = await openCache(cacheDir, process.pid, () => {});
   try {
     const before = await blobPaths();
@@ -160,7 +160,7 @@ test('what a running build may use stays', async () => {
   assert.is((await build()).json.misses, 0);
 });
 
-test('mistakes are sentences with exit 2, and leave nothing behind', async () => {
+test('errors are sentences with exit 2, and no file is left', async () => {
   const none = join(dir, 'none');
   for (const [words, sentence] of [
     [['lint'], 'Cannot do "lint" with the cache: the verbs are stats, verify, gc'],
@@ -180,7 +180,7 @@ test('mistakes are sentences with exit 2, and leave nothing behind', async () =>
   assert.is(await stat(none).catch(() => undefined), undefined);
 });
 
-test('every flag that is not for all verbs is for one', () => {
+test('every flag belongs either to all verbs or to one', () => {
   const own = Object.keys(cacheFlags).filter((flag) => !['cache', 'json'].includes(flag));
   assert.ok(own.length >= 6);
   for (const flag of own) {
@@ -189,7 +189,7 @@ test('every flag that is not for all verbs is for one', () => {
   }
 });
 
-test('sizes and ages are read as people write them', () => {
+test('sizes and ages are read in their usual forms', () => {
   assert.equal(
     ['4096', '1K', '1.5 MiB', '2G'].map((text) => parseSize('x', text)),
     [4096, KiB, 1.5 * MiB, 2048 * MiB],
@@ -206,7 +206,7 @@ test('sizes and ages are read as people write them', () => {
   }
 });
 
-test('artifacts are told apart by name and mode, units by package and version', () => {
+test('artifacts are distinguished by name and mode, units by package and version', () => {
   const roles = [
     ['a.rlib', false],
     ['liba.so', true],

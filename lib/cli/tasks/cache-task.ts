@@ -1,4 +1,5 @@
-// What tasks/cache.ts does: a verb and the cache directory. Knows what the kinds of records mean, which lib/cache does not.
+// The work of tasks/cache.ts: one verb on the cache directory. Knows the meaning of each kind of record,
+// which lib/cache does not know.
 import { filesOfResult, resultOf } from '../../actions/action.ts';
 import { historyKind, historyOf, originOf, originsKind } from '../../actions/explain/history.ts';
 import { openCacheFolder } from '../../cache/cache-folder.ts';
@@ -24,13 +25,13 @@ import type { Outcome } from '../../core/events.ts';
 
 export const cacheFlags = {
   cache: { type: 'string', value: 'DIR', help: 'the cache directory (default BLOOMERY_CACHE, or ~/.cache/bloomery)' },
-  'max-size': { type: 'string', value: 'SIZE', help: 'gc: keep at most this much (500MiB, 20GiB), the most recently used' },
-  'older-than': { type: 'string', value: 'AGE', help: 'gc: remove what was not used for this long (30d, 12h)' },
-  'dry-run': { type: 'boolean', help: 'gc: say what would go, and remove nothing' },
-  repair: { type: 'boolean', help: 'verify: remove what is damaged; it is a miss then' },
+  'max-size': { type: 'string', value: 'SIZE', help: 'gc: keep at most this size (500MiB, 20GiB) of the most recently used data' },
+  'older-than': { type: 'string', value: 'AGE', help: 'gc: remove data that was not used for this time (30d, 12h)' },
+  'dry-run': { type: 'boolean', help: 'gc: print what would be removed, and remove nothing' },
+  repair: { type: 'boolean', help: 'verify: remove damaged data, which is a miss afterwards' },
   rebuild: { type: 'string', value: 'N', help: 'verify: compile N random results again and compare' },
-  seed: { type: 'string', value: 'TEXT', help: 'verify: chooses which results --rebuild takes (default: other ones each time)' },
-  'no-sandbox': { type: 'boolean', help: 'verify --rebuild: take results that were made without bubblewrap' },
+  seed: { type: 'string', value: 'TEXT', help: 'verify: chooses the results for --rebuild (default: different ones each time)' },
+  'no-sandbox': { type: 'boolean', help: 'verify --rebuild: compile results that were built without bubblewrap' },
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 } as const satisfies Record<string, Flag>;
 
@@ -49,7 +50,7 @@ export async function manageCache(task: Task): Promise<Outcome> {
   if (!work) throw cannot(`do "${verb}" with the cache`, `the verbs are ${Object.keys(verbs).join(', ')}`, { blame: 'usage', hint });
   const stray = strayFlag(verb, (flag) => args.has(flag) || args.text(flag) !== undefined);
   if (stray) throw cannot('read the command line', `--${stray.flag} belongs to ${stray.verb}`, { blame: 'usage', hint });
-  gcRequest(task); // what is wrong with the command line shows before the cache is touched
+  gcRequest(task); // errors of the command line are reported before the cache is opened
   args.count('rebuild', 1);
   const cache = await openCacheFolder(await existingCacheDir(task), process.pid, report);
   try {
@@ -59,7 +60,7 @@ export async function manageCache(task: Task): Promise<Outcome> {
   }
 }
 
-/** A flag that was given and means something only to another verb. */
+/** Returns a given flag that belongs to another verb. */
 export function strayFlag(verb: string, given: (flag: string) => boolean): { readonly flag: string; readonly verb: string } | undefined {
   for (const [owner, flags] of Object.entries(verbFlags)) {
     const flag = owner === verb ? undefined : flags.find(given);
@@ -100,7 +101,7 @@ async function stats({ print }: Task, cache: CacheFolder): Promise<Outcome> {
   };
 }
 
-/** What each kind of record must look like, and which blobs it needs. */
+/** The guard of each kind of record, and the blobs that a record needs. */
 const shapes: Readonly<Record<string, RecordShape>> = {
   actions: (value) => {
     const result = resultOf(value);
@@ -130,7 +131,7 @@ async function verify(task: Task, cache: CacheFolder): Promise<Outcome> {
   return { exitCode: damage.length > 0 || rebuilt?.differs ? exitCodes.failed : exitCodes.done, json };
 }
 
-/** What lib/cli/tasks/cache-rebuild.ts has. */
+/** The exports of lib/cli/tasks/cache-rebuild.ts. */
 interface Rebuilding {
   rebuildSome(wanted: number, task: Task, cache: CacheFolder): Promise<{ readonly differs: boolean; readonly json: Json }>;
 }

@@ -1,4 +1,5 @@
-// The order of the lines for editors, and what is printed again without a plan. Their content is in lib/crates/run/cargo-messages.test.ts.
+// The order of lines for editors, and which lines are printed again without a plan.
+// lib/crates/run/cargo-messages.test.ts checks their content.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -11,7 +12,7 @@ import type { Event } from '../../core/events.ts';
 import type { PlannedUnit } from '../../crates/plan/planned-unit.ts';
 import { cargoMessages } from './cargo-messages-task.ts';
 
-test('the last line comes after all others, and messages are not reported as well', async () => {
+test('the last line comes after all others, and messages are not reported twice', async () => {
   await withScratch(async ({ folder, cache }) => {
     const lines: string[] = [];
     const messages = cargoMessages({ print: (line) => lines.push(line) }, folder, cache, false);
@@ -43,7 +44,7 @@ test('the last line comes after all others, and messages are not reported as wel
   });
 });
 
-test('the lines of a remembered build are printed after the files that they name are there, and all of them or none', async () => {
+test('the lines of a stored build are printed all or not at all, after the files that they name are written', async () => {
   await withScratch(async ({ folder, cache }) => {
     const digest = await cache.content.putBytes('a macro');
     const lines: string[] = [];

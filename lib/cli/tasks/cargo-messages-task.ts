@@ -1,6 +1,7 @@
-// --message-format json of tasks/crates.ts: prints cargo's lines on standard output while units are compiled, or those of a remembered build.
-// Loaded when it is asked for (lib/cli/optional-parts.ts). What makes the lines of a unit is loaded with the first one, because an editor asks
-// for those of a remembered build at each save.
+// --message-format json of tasks/crates.ts: prints cargo's lines on standard output while units are compiled,
+// or the lines of a stored build. It is an optional part (lib/cli/optional-parts.ts). The module that formats
+// the lines of a unit is loaded for the first unit, because most requests of editors need only the lines of a
+// stored build.
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Cache } from '../../cache/cache.ts';
@@ -12,20 +13,23 @@ import type { Task } from '../task.ts';
 
 export interface CargoMessages {
   readonly watch: UnitWatch;
-  /** What the build reports to: without the messages that are printed as lines. */
+  /** The receiver of events, without the messages that are printed as lines. */
   readonly quiet: (report: Report) => Report;
   /** Prints the last line, after all others. */
   finish(success: boolean): Promise<void>;
 }
 
-/** `out`: the folder of outputs. `ansi`: texts keep their colours. */
+/** Returns the printer of cargo's lines. `out` is the folder of outputs. `ansi`: texts keep their colours. */
 export function cargoMessages({ print }: Pick<Task, 'print'>, out: string, cache: Cache, ansi: boolean): CargoMessages {
   let printed = Promise.resolve();
   const errors: unknown[] = [];
   const then = (work: () => Promise<void>): void => {
     printed = printed.then(work).catch((error: unknown) => void errors.push(error));
   };
-  /** Of each unit, the lines of a build with nothing new. A unit may be done again after a blob turned out damaged. */
+  /**
+   * The lines of each unit in a build with nothing new. A unit may finish twice if a blob turns out to be
+   * damaged.
+   */
   const units = new Map<PlannedUnit, UnitLines>();
   const done = async (built: BuiltUnit, fresh: boolean): Promise<void> => {
     if (units.has(built.planned)) return;
@@ -70,7 +74,7 @@ export function cargoMessages({ print }: Pick<Task, 'print'>, out: string, cache
   };
 }
 
-/** The last line of cargo. */
+/** Returns cargo's last line. */
 function buildFinished(success: boolean): string {
   return JSON.stringify({ reason: 'build-finished', success });
 }

@@ -1,5 +1,5 @@
-// tasks/crates.ts with everything that cargo builds besides libraries and programs: where it is put, how tests are run, what is memoized, and
-// what is printed for editors, next to what cargo prints.
+// tasks/crates.ts with tests, examples and benchmarks: where they are written, how tests run, which results
+// are memoized, and the lines for editors next to those of cargo.
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,12 +34,12 @@ function crates(...words: readonly string[]): Promise<RunResult> {
   );
 }
 
-/** The summary line. */
+/** Returns the summary line. */
 function last({ stdout }: RunResult): string {
   return stdout.trimEnd().split('\n').at(-1) ?? '';
 }
 
-test('all tests of a workspace pass, and the second time all come from the cache', async () => {
+test('all tests of a workspace pass, and in the second run all results come from the cache', async () => {
   const first = await crates('--workspace', '--run-tests', '--junit', join(dir, 'report.xml'));
   assert.is(first.exitCode, 0, first.stdout + first.stderr);
   assert.is(last(first), '11 tests, 0 from the cache: 11 passed, 0 failed, 1 ignored');
@@ -66,7 +66,7 @@ test('words after -- choose tests, and a process for each test has the same resu
   assert.equal([passed, ignored, programs.length], [9, 1, 7]);
 });
 
-test('tests can be compiled and not run, and those of documentation can run alone', async () => {
+test('tests can be compiled and not run, and tests of documentation can run alone', async () => {
   const compiled = await crates('--workspace', '--run-tests', '--no-run');
   assert.is(compiled.exitCode, 0, compiled.stderr);
   const cargo = await run(['cargo', 'test', '--workspace', '--no-run', '--offline'], {
@@ -79,7 +79,7 @@ test('tests can be compiled and not run, and those of documentation can run alon
   assert.match(last(await crates('-p', 'app', '--run-tests', '--all-features', '-r', '-j', '1', '--lib')), / passed, 0 failed/);
 });
 
-test('a data file that changes is a reason to run again, and a failure is exit 1, printed, and not memoized', async () => {
+test('after a change of a data file tests run again, and a failure is exit 1, printed, and not memoized', async () => {
   const data = join(checkout, 'app/data/two.txt');
   await writeFile(data, '3\n');
   for (const round of ['first', 'second']) {
@@ -94,7 +94,7 @@ test('a data file that changes is a reason to run again, and a failure is exit 1
   assert.match(last(await crates('--package', 'app', '--run-tests')), / from the cache: 9 passed, 0 failed, 1 ignored$/);
 });
 
-test('a folder of outputs in the package is no reason to run a test again', async () => {
+test('a folder of outputs in the package does not cause another run of a test', async () => {
   const words = ['--package', 'helper', '--run-tests', '--out', join(checkout, 'helper/build/out')];
   await crates(...words);
   assert.match(last(await crates(...words)), '0 tests, 0 from the cache');
@@ -118,7 +118,10 @@ test('flags that need others are refused without them', async () => {
   }
 });
 
-/** Lines of cargo that do not depend on where files are; the order of units and of fields is free. `fresh`: with whether each was compiled. */
+/**
+ * Returns those lines of cargo that do not depend on paths. The order of units and of fields is not compared.
+ * `fresh`: keeps the field which records whether a unit was compiled.
+ */
 function comparable(stdout: string, fresh: boolean): readonly string[] {
   const sorted = (value: unknown): unknown => {
     if (typeof value !== 'object' || value === null) return value;
@@ -184,7 +187,7 @@ test('warnings of clippy are printed again from the cache', async () => {
   await writeFile(source, text);
 });
 
-test('a suite of JUnit is a program, and a failure has what the test printed', () => {
+test('a suite of JUnit is a program, and a failure has the output of the test', () => {
   const program = {
     package: 'p',
     name: 'n',

@@ -1,5 +1,5 @@
-// --run-tests of tasks/crates.ts: runs the compiled tests, prints those that fail, and writes JUnit. Loaded when it is asked for
-// (lib/cli/optional-parts.ts).
+// --run-tests of tasks/crates.ts: runs the compiled tests, prints the failed ones, and writes JUnit. It is an
+// optional part (lib/cli/optional-parts.ts).
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { writeFile } from 'node:fs/promises';
@@ -22,7 +22,10 @@ interface TestSummary {
   readonly json: Readonly<Record<string, Json>>;
 }
 
-/** Runs the tests of projects that were compiled. `paths`: of the outputs of each project; `out`: the folder of them. */
+/**
+ * Runs the tests of compiled projects. `paths` has the paths of the outputs of each project, and `out` is
+ * their folder.
+ */
 export async function testResults(
   task: Task,
   projects: readonly CompiledProject[],
@@ -99,7 +102,7 @@ async function summaryOf(task: Task, projects: readonly CompiledProject[], resul
   return { exitCode: isBad ? 1 : 0, json: { passed, failed, ignored, fromCache, notRun: left, programs: programsJson } };
 }
 
-/** The output of a failure, or what the user asked to see. */
+/** Returns the output of a failure, or the output that the user asked for. */
 function printProgram({ print, args }: Task, { output }: ProgramResult): void {
   if (output !== '' && !args.has('json')) print(output);
 }
@@ -112,7 +115,7 @@ function programLine({ name, cases, fromCache, failed, leaky, durationMs }: Prog
   return `${name}: ${plural(passed, 'test')} ${fromCache ? 'from the cache' : `passed in ${(durationMs / 1000).toFixed(2)} s`}${left}`;
 }
 
-/** A suite for each program. */
+/** Returns JUnit with a suite for each program. */
 export function junitText(results: readonly ProgramResult[]): string {
   return testSuitesXml(
     results.map(({ name, program, cases, durationMs }) => ({
@@ -128,7 +131,10 @@ export function junitText(results: readonly ProgramResult[]): string {
   );
 }
 
-/** Tests run with the user's rights, but their programs name places that only a mount namespace has. */
+/**
+ * Tests run with the user's permissions, but their programs contain places that exist only in a mount
+ * namespace.
+ */
 async function requireBubblewrap({ host, signal }: Task, { root }: Cache): Promise<Bubblewrap> {
   const sandbox = await requireSandbox(true, pathOf(host.env), signal, root);
   if (sandbox.kind === 'bubblewrap') return sandbox;

@@ -1,4 +1,5 @@
-// What the comparison of kernels refuses before it boots anything. That it compares is shown by the boots of lib/boot/asterinas-boot.test.ts.
+// Command lines that the comparison of kernels refuses before a boot. lib/boot/asterinas-boot.test.ts
+// compares real boots.
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -11,7 +12,7 @@ async function refusal(...argv: readonly string[]): Promise<string> {
   return await refusalOf(compare, root, compareFlags, argv);
 }
 
-test('what cannot be compared is refused', async () => {
+test('kernels that cannot be compared are refused', async () => {
   assert.is(await refusal('image', 'asterinas'), 'Cannot compare "image": the only verb is boot');
   assert.is(await refusal('boot', 'redox'), 'Cannot compare kernels of redox: its page has no other kernels');
   const kernels = async (text: string): Promise<string> => await refusal('boot', 'asterinas', '--kernels', text);

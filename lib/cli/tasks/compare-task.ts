@@ -1,4 +1,5 @@
-// What tasks/compare.ts does: boots the same image with two kernels, and shows both verdicts and where the output of its programs first differs.
+// The work of tasks/compare.ts: boots the same image with two kernels, prints both verdicts, and finds the
+// first difference in the output of their programs.
 import { readFile } from 'node:fs/promises';
 import { firstDifference, programOutput } from '../../console/lines/program-output.ts';
 import { cannot, exitCodes } from '../../core/errors.ts';
@@ -19,7 +20,7 @@ export const compareFlags = {
   kernels: {
     type: 'string',
     value: 'A,B',
-    help: "two kernels: names of the page's, or the system's name for its own (default: the first other one, its own)",
+    help: 'two kernels: names on the page, or the name of the system for its own kernel (default: the first other one and its own)',
   },
   ...{ profile, accel, cpus, memory, cache, timeout, silence, grace, 'no-ask': noAsk, expect, send },
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
@@ -70,7 +71,7 @@ function chosenKernels({ name, reference }: System, text: string | undefined): r
   return chosen;
 }
 
-/** Consoles of two boots are not shown: what is compared is shown at the end. */
+/** The consoles of two boots are not shown. The result is printed at the end. */
 function quiet(task: Task): Task {
   return { ...task, report: (event) => (event.kind === 'console' ? undefined : task.report(event)) };
 }

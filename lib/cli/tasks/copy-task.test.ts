@@ -1,4 +1,4 @@
-// tasks/copy.ts as a user meets it: what it prints, and what is wrong on the command line.
+// The output of tasks/copy.ts, and errors on its command line.
 import { appendFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ test('a task of this repository is copied, checked, and updated around what the 
   assert.equal((await copied('--update', 'mine')).lines, ['left alone, changed here: bloomery/lib/core/errors.ts']);
 });
 
-test('what is wrong on the command line is a sentence', async () => {
+test('an error on the command line is a sentence', async () => {
   const why = async (...words: readonly string[]): Promise<string> =>
     await copied(...words).then(
       () => 'copied',
@@ -36,7 +36,7 @@ test('what is wrong on the command line is a sentence', async () => {
     await why('--check', '--update', 'mine'),
     'Cannot read the command line: --check and --update take one FOLDER and nothing else',
   );
-  assert.is(await why('mine'), 'Cannot copy tasks: "mine" is no task and a folder');
+  assert.is(await why('mine'), 'Cannot copy tasks: a task and a folder are needed, and only "mine" is named');
   assert.is(await why('nte.ts', 'mine'), 'Cannot copy the task "nte.ts": there is no such task');
 });
 

@@ -1,4 +1,5 @@
-// What tasks/copy.ts does: copies tasks into another repository, says what changed in a copy, and takes what is newer.
+// The work of tasks/copy.ts: copies tasks into another repository, prints what changed in a copy, and updates
+// it.
 import { relative } from 'node:path';
 import { plural } from '../../core/sizes.ts';
 import type { Outcome } from '../../core/events.ts';
@@ -15,10 +16,10 @@ export const copyFlags = {
     type: 'string',
     value: 'PART',
     multiple: true,
-    help: `copy a part that tasks do without: ${Object.keys(optionalParts).join(', ')} (docs/copying-tasks.md)`,
+    help: `copy an optional part too: ${Object.keys(optionalParts).join(', ')} (docs/copying-tasks.md)`,
   },
-  check: { type: 'boolean', help: 'say which files of the copy in FOLDER were changed, there or here; exit 1 if there are any' },
-  update: { type: 'boolean', help: 'take what is newer here into FOLDER, but for files that were changed there' },
+  check: { type: 'boolean', help: 'list the files of the copy in FOLDER that were changed, there or here; exit 1 if there are any' },
+  update: { type: 'boolean', help: 'copy newer files into FOLDER, except those that were changed there' },
   json: { type: 'boolean', help: 'print { entries, files, lines, packages }; with --check and --update { changes }' },
 } as const satisfies Record<string, Flag>;
 
@@ -34,7 +35,8 @@ export async function copy(task: Task): Promise<Outcome> {
   }
   const tasks = args.words.slice(0, -1);
   const example = 'npx zx tasks/copy.ts test-boot.ts ../my-kernel';
-  if (tasks.length === 0) throw cannot('copy tasks', `"${word}" is no task and a folder`, { blame: 'usage', hint: example });
+  if (tasks.length === 0)
+    throw cannot('copy tasks', `a task and a folder are needed, and only "${word}" is named`, { blame: 'usage', hint: example });
   const copied = await copyTasks({ root: repository, folder, tasks, examples: args.list('example'), parts: args.list('with') });
   const { entries, files, lines, packages, otherVersions, leftAlone } = copied;
   say(task, `${plural(files, 'file')} with ${lines} lines are in ${shown(task, folder)}/${copyName}`);

@@ -1,4 +1,4 @@
-// tasks/crates.ts as a person and a script meet it: programs where they are said to be, --json, sentences, exit codes, ^C.
+// tasks/crates.ts as users and scripts call it: the paths of programs, --json, messages, exit codes and ^C.
 import { cp, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,7 +40,7 @@ function lastJson({ stdout }: RunResult): {
   return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
 }
 
-test('a command line names a project or a set, and nothing else will do', async () => {
+test('a command line must name either a project or a set', async () => {
   const why = async (...words: readonly string[]): Promise<string> =>
     await chosenProjects(puppetTask(projectFlags, words, dir).task).then(
       (projects) => projects.map(({ name }) => name).join(),
@@ -51,7 +51,7 @@ test('a command line names a project or a set, and nothing else will do', async 
   assert.is(await why('checkout', '--set', 'set.toml'), 'Cannot read the command line: it needs either <cargo project> or --set FILE');
 });
 
-test('a program is where --json says, and the second time nothing is built', async () => {
+test('a program is at the path in --json, and the second run builds nothing', async () => {
   const first = await crates(checkout, '--release', '--out', 'o', '--json');
   assert.is(first.exitCode, 0, first.stderr);
   const {
@@ -100,7 +100,7 @@ test('several projects in one command share their units', async () => {
   for (const name of ['checkout', 'twin']) assert.ok((await stat(join(dir, 'both', name, 'bin/greeter'))).isFile());
 });
 
-test('what is wrong on the command line is a sentence with exit 2', async () => {
+test('an error on the command line is a sentence with exit 2', async () => {
   const cases: readonly (readonly [words: readonly string[], sentence: string])[] = [
     [[], 'it needs either <cargo project> or --set FILE'],
     [[checkout, '--relaese'], 'there is no flag "--relaese"'],
@@ -116,7 +116,7 @@ test('what is wrong on the command line is a sentence with exit 2', async () => 
   }
 });
 
-test('a folder of --sysroot is refused where it has no library, and is shown to what is compiled for its triple', async () => {
+test('a folder of --sysroot is refused if it has no library, and is visible to actions for its triple', async () => {
   const sysroot = join(dir, 'sysroot');
   const words = [checkout, '--package', 'greeter', '--lib', '--triple', 'x86_64-unknown-linux-gnu', '--sysroot', sysroot, '--json'];
   await mkdir(join(sysroot, 'include'), { recursive: true });
@@ -133,17 +133,17 @@ test('a folder of --sysroot is refused where it has no library, and is shown to 
   assert.ok(changed > 0 && changed < first.misses, `${changed} of ${first.misses} units were built again`);
 });
 
-test("an output folder that cannot be written is the host's lack, told in a sentence", async () => {
+test('an output folder that cannot be written is a failure of the host, reported in a sentence', async () => {
   const { exitCode, stderr } = await crates(checkout, '--out', '/proc/nowhere');
   assert.ok(exitCode === 69 || exitCode === 1);
   assert.match(stderr, 'Cannot write the programs of checkout to "/proc/nowhere"');
   assert.match(stderr, '--out DIR');
 });
 
-test('^C ends the compilers with exit 130, and the next run goes on', async () => {
+test('^C ends the compilers with exit 130, and the next run continues the build', async () => {
   const slow = join(dir, 'slow');
   await cp(checkout, slow, { recursive: true });
-  // The script says that it runs and then waits for a file that never comes.
+  // The script prints a line and then waits for a file that is never created.
   await writeFile(
     join(slow, 'native/build.rs'),
     'fn main() { println!("cargo:warning=x"); loop { std::thread::sleep(std::time::Duration::from_secs(1)); } }\n',
@@ -151,7 +151,7 @@ test('^C ends the compilers with exit 130, and the next run goes on', async () =
   const child = start(command([slow, '--out', 'o3']), {
     cwd: dir,
     env,
-    // The line about a built script is the last before its run begins.
+    // The line about a compiled script is the last one before the script starts.
     onStderr: (text) => {
       if (text.includes('built native 0.1.0 (build script)')) process.kill(child.pid, 'SIGINT');
     },

@@ -1,4 +1,5 @@
-// The steps of tasks/crates.ts: the projects that the command line names, their programs, their tests, and the report.
+// The steps of tasks/crates.ts: choosing the projects, writing their programs, running their tests, and the
+// report.
 import { basename, relative, resolve } from 'node:path';
 import { readFile } from 'node:fs/promises';
 import { openCache } from '../../cache/cache.ts';
@@ -18,31 +19,34 @@ import { compilerOptions, declaredEnv, noteBareBuild } from '../flags/compiler-f
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../core/events.ts';
 
-/** What a build of projects needs beside the projects. */
+/** The tools to compile projects. */
 export interface ProjectCompiler {
   readonly task: Task;
   readonly cache: Cache;
   readonly watch: BuildWatch;
-  /** Where programs are written. */
+  /** The folder in which programs are written. */
   readonly out: string;
-  /** When the task began, by `performance.now()`. */
+  /** The time at which the task began, by `performance.now()`. */
   readonly startMs: number;
-  /** With --run-tests: how tests are run. */
+  /** With --run-tests: the module that runs tests. */
   readonly tests: TestRuns | undefined;
-  /** With --message-format json: what prints the lines of cargo. */
+  /** With --message-format json: the printer of cargo's lines. */
   readonly messages: ReturnType<Messages['cargoMessages']> | undefined;
 }
 
-/** Compiled projects, and the paths of what was written: by project, then by the name of the program. */
+/** Compiled projects, and the paths of written files by project and name of the program. */
 export interface PublishedBuild {
   readonly compiled: Compiled;
   readonly paths: ReadonlyMap<string, Readonly<Record<string, string>>>;
 }
 
-/** What the tests of a build came to. */
+/** The result of the tests of a build. */
 export type TestOutcome = Awaited<ReturnType<TestRuns['testResults']>>;
 
-/** Opens the cache, and closes it however the build ends. `opened` is a cache that is open already, and is left open. */
+/**
+ * Opens the cache, and closes it however the build ends. A cache that is passed as `opened` is used and left
+ * open.
+ */
 export async function withCompiler(task: Task, build: (compiler: ProjectCompiler) => Promise<Outcome>, opened?: Cache): Promise<Outcome> {
   const { args, path } = task;
   const startMs = performance.now();
@@ -58,7 +62,7 @@ export async function withCompiler(task: Task, build: (compiler: ProjectCompiler
   }
 }
 
-/** Compiles the projects and writes their programs, those of each project as soon as it is compiled. */
+/** Compiles the projects. The programs of each project are written as soon as it is compiled. */
 export async function compileAndPublish(projects: readonly Project[], compiler: ProjectCompiler): Promise<PublishedBuild> {
   const { task, cache, watch, out, messages } = compiler;
   const isSet = task.args.text('set') !== undefined;
@@ -81,13 +85,16 @@ export async function compileAndPublish(projects: readonly Project[], compiler: 
   }
 }
 
-/** With --run-tests: runs the tests of the build. Undefined without it. */
+/** With --run-tests, runs the tests of the build. Otherwise returns undefined. */
 export async function runTests({ compiled, paths }: PublishedBuild, compiler: ProjectCompiler): Promise<TestOutcome | undefined> {
   const { task, tests, out, cache } = compiler;
   return await tests?.testResults(task, compiled.projects, paths, out, cache);
 }
 
-/** Prints the paths of programs, unless lines or tests are printed, and what the build took. Returns the object of --json, without the tests. */
+/**
+ * Prints the paths of programs, unless lines or tests are printed, and the time of the build. Returns the
+ * object of --json, without the tests.
+ */
 export async function reportBuild({ compiled, paths }: PublishedBuild, compiler: ProjectCompiler): Promise<Readonly<Record<string, Json>>> {
   const { task, cache, watch, startMs, tests, messages } = compiler;
   if (!task.args.has('json') && !tests && !messages)
@@ -107,14 +114,14 @@ export async function reportBuild({ compiled, paths }: PublishedBuild, compiler:
   };
 }
 
-/** The outcome of the task: the build, its tests, and the processor time and memory of both. */
+/** Returns the outcome of the task: the build, its tests, and the processor time and memory of both. */
 export async function outcomeOf(build: Readonly<Record<string, Json>>, tested: TestOutcome | undefined): Promise<Outcome> {
   const { childCpuSeconds, ownCpuSeconds, peakBytes } = await processCost();
   const cost = { cpuSeconds: rounded(childCpuSeconds + ownCpuSeconds), ownCpuSeconds: rounded(ownCpuSeconds), peakBytes };
   return { ...(tested ? { exitCode: tested.exitCode } : {}), json: { ...build, ...cost, ...tested?.json } };
 }
 
-/** Flags that need others, or exclude them. */
+/** Refuses flags that exclude each other, and flags without the ones that they need. */
 function checkFlags(args: Task['args']): void {
   const commands = ['run-tests', 'check', 'clippy'].filter((flag) => args.has(flag));
   const both = commands[1] ?? (args.has('json') && args.text('message-format')?.startsWith('json') ? 'message-format' : undefined);
@@ -137,7 +144,7 @@ function checkFlags(args: Task['args']): void {
   }
 }
 
-/** The projects that the command line names. Flags and words that do not fit together are Failures (usage). */
+/** Returns the projects that the command line names. Contradicting flags and words are Failures (usage). */
 export async function chosenProjects(task: Task): Promise<readonly Project[]> {
   const { args, host, path } = task;
   checkFlags(args);
@@ -184,7 +191,7 @@ function commandOf(args: Task['args']): Pick<Project, 'command' | 'clippy'> {
   return args.has('check') ? { command: 'check' } : {};
 }
 
-/** The words of cargo for the flags of the same names. */
+/** Returns the arguments of cargo for the flags of the same names. */
 function selectionOf(args: Task['args']): readonly string[] {
   const targets = ['bins', 'examples', 'tests', 'benches', 'all-targets', 'doc', 'workspace'];
   const plain = [...targets, 'all-features', 'ignore-rust-version'].flatMap((flag) => (args.has(flag) ? [`--${flag}`] : []));
@@ -192,7 +199,7 @@ function selectionOf(args: Task['args']): readonly string[] {
   return [...plain, ...named];
 }
 
-/** What lib/cli/tasks/cargo-test-task.ts has. */
+/** The exports of lib/cli/tasks/cargo-test-task.ts. */
 interface TestRuns {
   testResults(
     task: Task,
@@ -208,7 +215,7 @@ async function testsPart(): Promise<TestRuns> {
   return await optionalPart<TestRuns>(repository, 'tests', 'run tests', ['testResults']);
 }
 
-/** What lib/cli/tasks/cargo-messages-task.ts has. */
+/** The exports of lib/cli/tasks/cargo-messages-task.ts. */
 interface Messages {
   cargoMessages(
     task: Task,
@@ -234,12 +241,12 @@ async function messagesOf(task: Task, out: string, cache: Cache): Promise<Return
   return cargoMessages(task, out, cache, format !== 'json');
 }
 
-/** What lib/cookbook/cross-tools.ts has. */
+/** The exports of lib/cookbook/cross-tools.ts. */
 interface Sysroots {
   folderSysroot(triple: string, folder: string, cache: Cache, signal: AbortSignal): Promise<Sysroot>;
 }
 
-/** The folder of --sysroot, for the one triple that it has a C library of. */
+/** Returns the folder of --sysroot, for the one triple whose C library it contains. */
 async function sysrootOf({ args, path, signal }: Task, cache: Cache): Promise<Sysroot | undefined> {
   const folder = args.text('sysroot');
   if (folder === undefined) return undefined;
@@ -247,7 +254,7 @@ async function sysrootOf({ args, path, signal }: Task, cache: Cache): Promise<Sy
   if (triple === undefined || other !== undefined || triple.endsWith('.json')) {
     throw cannot('use --sysroot', 'it is for one triple, which --triple has to name', { blame: 'usage' });
   }
-  const { optionalPart } = await import('../optional-parts.ts'); // few builds have one
+  const { optionalPart } = await import('../optional-parts.ts'); // few builds need it
   const { folderSysroot } = await optionalPart<Sysroots>(repository, 'sysroots', 'use --sysroot', ['folderSysroot']);
   return await folderSysroot(triple, path(folder), cache, signal);
 }

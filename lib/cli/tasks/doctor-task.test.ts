@@ -1,4 +1,4 @@
-// tasks/doctor.ts in the test's own process, on a host with a few fake programs and no Rust.
+// tasks/doctor.ts in the process of the test, on a host with a few fake programs and without Rust.
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ for (const name of ['ip', 'nft', 'gdb']) {
   await chmod(join(root, 'bin', name), 0o755);
 }
 
-/** What doctor prints and how it ends; paths are relative to the fake host. */
+/** Returns the output and exit code of doctor. Paths are relative to the fake host. */
 async function printed(...words: string[]): Promise<{ readonly lines: readonly string[]; readonly failure: Failure | undefined }> {
   const { task, lines } = puppetTask(doctorFlags, words, root, { PATH: join(root, 'bin'), HOME: root });
   const failure = await doctor(task, {}).then(
@@ -29,13 +29,13 @@ async function printed(...words: string[]): Promise<{ readonly lines: readonly s
   return { lines: lines.map((line) => line.replaceAll(`${root}/`, '').replace(/ +/g, ' ')), failure };
 }
 
-test('work that is named is looked at alone', async () => {
+test('only the named work is checked', async () => {
   const { lines, failure } = await printed('--for', 'network');
   assert.is(failure, undefined);
   assert.equal(lines.slice(1), ['ok ip bin/ip', 'ok nft bin/nft', 'This host can create networks for machines (3 checks).']);
 });
 
-test('a system needs what its page says, and the refusal names the work and what is missing', async () => {
+test('a system needs the tools that follow from its page, and the refusal names the work and what is missing', async () => {
   const { failure } = await printed('--for', 'redox');
   assert.is(failure?.exitCode, 69);
   assert.match(failure?.message ?? '', /^Cannot build and boot here: bwrap, cc, .*qemu-system-x86_64, .*rust, sandbox are missing$/);

@@ -1,4 +1,4 @@
-// The work of tasks/doctor.ts: which work the host is looked at for, and what is printed.
+// The work of tasks/doctor.ts: chooses the work for which the host is checked, and prints the result.
 import type { Json } from '../../core/digest.ts';
 import type { Outcome } from '../../core/events.ts';
 import { complaint, examine, hostFamily } from '../../host/doctor.ts';
@@ -19,13 +19,16 @@ export const doctorFlags = {
     multiple: true,
     help: `only what this work needs: a system, or ${Object.keys(needs).join(', ')}`,
   },
-  install: { type: 'boolean', help: 'get what is missing, by apt-get (as root or with sudo), and a Rust; otherwise print the command' },
+  install: {
+    type: 'boolean',
+    help: 'install what is missing with apt-get (as root or with sudo), and a Rust toolchain; otherwise print the command',
+  },
   cache: { type: 'string', value: 'DIR', help: 'the cache directory (default: BLOOMERY_CACHE, else ~/.cache/bloomery)' },
   'rust-src': { type: 'string', value: 'DIR|ARCHIVE', help: 'the source of the standard library (default: BLOOMERY_RUST_SRC)' },
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 } as const satisfies Record<string, Flag>;
 
-/** Where the tables are printed: process.stdout, or what tests have in its place. */
+/** The output of the tables: process.stdout, or a replacement of tests. */
 type Output = Pick<Partial<NodeJS.WriteStream>, 'isTTY' | 'columns'>;
 
 export async function doctor(task: Task, output: Output = process.stdout): Promise<Outcome> {
@@ -50,7 +53,7 @@ export async function doctor(task: Task, output: Output = process.stdout): Promi
   const quietly = args.has('install') && !problem;
   const face = await faceOf(output, host.env);
   for (const check of checks.filter(({ found, needed }) => !quietly || (!found && (needed || work === undefined)))) {
-    // The hint of the failure has those of what is needed.
+    // The hint of the failure includes the hints of needed checks.
     checkLines(problem && check.needed ? { ...check, hint: undefined } : check, face).forEach(print);
   }
   if (work === undefined && !quietly) workLines(checks, face).forEach(print);
@@ -63,7 +66,7 @@ export async function doctor(task: Task, output: Output = process.stdout): Promi
   return { json };
 }
 
-/** The checks, and for a host that was looked at for all work, what each work lacks. */
+/** Returns the checks. If all work was checked, also returns what each work lacks. */
 function jsonOf(checks: readonly Check[], everything: boolean): Json {
   const failed = checks.flatMap(({ name, found }) => (found ? [] : [name]));
   return {
@@ -77,7 +80,7 @@ async function faceOf({ isTTY, columns }: Output, env: Task['host']['env']): Pro
   return { colours: await coloursFor(terminal && !env['NO_COLOR']), width: terminal ? columns : undefined };
 }
 
-/** A row of the table of needs, or what a system's usual image and machine need. */
+/** A row of the table of needs, or the needs of a system's usual image and machine. */
 async function workFor(word: string, task: Task): Promise<readonly NeedName[]> {
   if (isNeedName(word)) return [word];
   const [{ systemWord }, { loadSystem }, { systemNeeds }] = await Promise.all([

@@ -1,4 +1,5 @@
-// The steps of tasks/explain.ts: finds units by name, and prints what their last results were made from and how these differ from those before.
+// The steps of tasks/explain.ts: finds units by name, and prints the inputs of their last results and the
+// differences from earlier ones.
 import { resultOf } from '../../actions/action.ts';
 import type { ActionRecord, ActionResult, Artifact } from '../../actions/action.ts';
 import { differences, reasonsOf } from '../../actions/explain/differences.ts';
@@ -13,7 +14,7 @@ import { existingCacheDir } from '../flags/cache-flag.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../core/events.ts';
 
-/** The last result of a unit and why it was made. */
+/** The last result of a unit, with the reasons why it was built. */
 export interface Explained {
   readonly label: string;
   readonly key: Digest;
@@ -22,10 +23,10 @@ export interface Explained {
   readonly reasons: readonly string[];
 }
 
-/** The units that a cache has results of. */
+/** The units of which a cache has results. */
 export interface Results {
   readonly history: History;
-  /** Undefined where the result is no longer in the cache. */
+  /** Undefined if the result is no longer in the cache. */
   result(key: Digest): Promise<ActionResult | undefined>;
 }
 
@@ -43,7 +44,10 @@ export async function withResults(task: Task, work: (results: Results) => Promis
   }
 }
 
-/** The unit of that name, or all units of the package. A name without a result is a Failure (usage) with a suggestion. */
+/**
+ * Returns the unit of that name, or all units of the package. A name without a result is a Failure (usage)
+ * with a suggestion.
+ */
 export async function findUnits(wanted: string, results: Results): Promise<readonly Explained[]> {
   const all = await results.history.labels();
   const found = await Promise.all(matching(wanted, all).map((label) => explained(label, results)));
@@ -59,7 +63,7 @@ export function printUnits({ print }: Task, units: readonly Explained[]): Outcom
   return { json: { units: units.map(jsonOf) } };
 }
 
-/** The unit of exactly that label, else all whose package, or package and version, is the one named. */
+/** Returns the unit with exactly that label, else all units of that package, or of that package and version. */
 export function matching(wanted: string, labels: readonly string[]): readonly string[] {
   if (labels.includes(wanted)) return [wanted];
   return labels.filter((label) => label.startsWith(`${wanted} `));
@@ -89,7 +93,10 @@ function headOf({ label, key, result, reasons }: Explained): readonly string[] {
   return [`${label}  ${key.slice(0, 16)}  ${took}`, `  ${reasons.join('; ')}`];
 }
 
-/** Everything, one thing a line: the record names places, and the mounts say where they lie on this host. */
+/**
+ * Returns the whole record, one item per line. The record contains places, and the mounts have their paths on
+ * this host.
+ */
 function pageOf({ label, key, origin, result, reasons }: Explained): readonly string[] {
   const { record, mounts } = origin;
   const table = (title: string, rows: Readonly<Record<string, string | null>>): readonly string[] => {
@@ -121,7 +128,7 @@ function artifactWords(artifact: Artifact): string {
   return artifact.kind === 'link' ? `link to ${artifact.target}` : 'empty folder';
 }
 
-/** One option a line, with its value. */
+/** Returns one line for each option with its value. */
 function commandLines({ argv }: ActionRecord): readonly string[] {
   const lines: string[] = [];
   for (const word of argv) {

@@ -1,4 +1,4 @@
-// `tasks/image.ts put` and `grow`: the verbs that change an image.
+// The verbs `put` and `grow` of tasks/image.ts, which change an image.
 import { existsSync, statSync } from 'node:fs';
 import { cannot, cannotBecause } from '../../core/errors.ts';
 import { formatBytes, plural } from '../../core/sizes.ts';
@@ -81,7 +81,10 @@ function identifier({ args }: Task, flag: 'uid' | 'gid'): number | undefined {
   return value;
 }
 
-/** build.ts writes a manifest next to an image, and that still has the digest of the image as it was built. */
+/**
+ * Reports that the manifest, which build.ts writes next to an image, still has the digest of the image as it
+ * was built.
+ */
 function noteManifest({ report }: Task, { path }: OpenImage): void {
   const manifest = path.replace(/\.img$/, '.json');
   if (manifest !== path && existsSync(manifest)) {

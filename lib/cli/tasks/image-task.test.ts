@@ -1,4 +1,4 @@
-// tasks/image.ts as a person runs it: what each verb prints, and how mistakes end.
+// tasks/image.ts as users call it: the output of each verb, and its errors.
 import { Buffer } from 'node:buffer';
 import { closeSync, copyFileSync, existsSync, ftruncateSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -42,7 +42,7 @@ test('ls lists, also as JSON', async () => {
   );
 });
 
-test('extract writes a tree, once', async () => {
+test('extract writes a tree, and refuses to write it again', async () => {
   assert.is((await image('extract', 'initfs', 'to')).exitCode, 0);
   assert.ok(readFileSync(join(dir, 'to/bin/init')).equals(Buffer.from([0, 255, 10, 13])));
   const again = await image('extract', 'initfs', 'to');
@@ -50,7 +50,7 @@ test('extract writes a tree, once', async () => {
   assert.match(again.stderr, /^error: Cannot extract to ".*": it is not empty\nhint: /);
 });
 
-test('cat gives the bytes as they are, and stops when nobody reads any more', async () => {
+test('cat prints the bytes unchanged, and stops when the reader has ended', async () => {
   const usage = { command: 'image', words: '', about: '', count: [2, 3], flags: imageFlags, examples: [] } as const;
   const written: Uint8Array[] = [];
   const context = { signal: new AbortController().signal, report: () => {} };
@@ -77,14 +77,14 @@ test('cat gives the bytes as they are, and stops when nobody reads any more', as
   assert.is(written.length, 1, 'one record of three');
 });
 
-test('cat says what it cannot give', async () => {
+test('cat reports entries that it cannot print', async () => {
   const link = await image('cat', 'initfs', 'etc');
   assert.is(link.exitCode, 1);
   assert.match(link.stderr, /^error: Cannot print "etc": it is a link to "bin"/);
   assert.match((await image('cat', 'initfs', 'none')).stderr, /^error: Cannot find "none" in ".*": it is not there/);
 });
 
-test('verify ends with 1 where something is damaged', async () => {
+test('verify ends with 1 if something is damaged', async () => {
   assert.is((await image('verify', 'initfs')).exitCode, 0);
   writeFileSync(join(dir, 'cut'), readFileSync(join(dir, 'initfs')).subarray(0, 9000));
   const cut = await image('verify', 'cut');
@@ -92,7 +92,7 @@ test('verify ends with 1 where something is damaged', async () => {
   assert.match(cut.stdout, /^damaged .*beyond|^damaged .*bytes/);
 });
 
-test('put, diff and grow print what they did, and diff ends with 1 where images differ', async () => {
+test('put, diff and grow print their results, and diff ends with 1 where images differ', async () => {
   const bare = join(dir, 'bare');
   const fd = openSync(bare, 'w+');
   ftruncateSync(fd, 4 * MiB);
@@ -118,7 +118,7 @@ test('put, diff and grow print what they did, and diff ends with 1 where images 
   assert.is((await image('grow', 'bare', '--size', '6M')).stdout, 'the RedoxFS grew from 4 MiB to 6 MiB\n');
 });
 
-test('mistakes are told in a sentence, and nothing is made', async () => {
+test('errors are reported in a sentence, and no file is written', async () => {
   for (const [words, exitCode, why] of [
     [['lst', 'initfs'], 2, /Cannot do "lst" with an image/],
     [['ls', 'none'], 1, /Cannot read ".*none": it does not exist/],

@@ -1,4 +1,4 @@
-// What tasks/image.ts does: a verb, an image, a path. The verbs that change an image are an optional part.
+// The work of tasks/image.ts: a verb, an image, a path. The verbs that change an image are an optional part.
 import { cannot, exitCodes } from '../../core/errors.ts';
 import { formatBytes, plural } from '../../core/sizes.ts';
 import { extractVolumes } from '../../image/read/extract.ts';
@@ -31,7 +31,7 @@ export const imageFlags = {
 
 type Verb = (it: Task, image: OpenImage) => Promise<Outcome>;
 
-/** What lib/cli/tasks/image-change-task.ts has. */
+/** The exports of lib/cli/tasks/image-change-task.ts. */
 type ImageChanges = Readonly<Record<'put' | 'grow', Verb>>;
 
 const verbs: Readonly<Record<string, Verb>> = {
@@ -121,7 +121,7 @@ async function verify(it: Task, image: OpenImage): Promise<Outcome> {
   return { exitCode: findings.length === 0 ? exitCodes.done : exitCodes.failed, json };
 }
 
-/** Prints how two images differ, a line for each file. The exit code is 1 if they do. */
+/** Prints the differences of two images, one line for each file. The exit code is 1 if there are any. */
 async function diff(it: Task, before: OpenImage): Promise<Outcome> {
   const [other = ''] = takeWords(it, 'diff', 1, 'IMAGE');
   const after = await openedImage(it, other);

@@ -1,4 +1,4 @@
-// What the tests of a kernel refuse before anything is built. That they run is shown by lib/boot/kernel-tests.test.ts.
+// Command lines that tests of a kernel refuse before a build. lib/boot/kernel-tests.test.ts runs real tests.
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -14,7 +14,7 @@ async function refusal(...words: readonly string[]): Promise<string> {
 }
 
 test('a system without checkouts, no checkout, and a profile with a boot loader are refused', async () => {
-  assert.is(await refusal('redox', '--ktest'), 'error: Cannot run the tests of the kernel of redox: its page says nothing of a checkout');
+  assert.is(await refusal('redox', '--ktest'), 'error: Cannot run the tests of the kernel of redox: its page names no checkout');
   assert.is(await refusal('asterinas', '--ktest'), 'error: Cannot run the tests of the kernel of asterinas: no checkout is named');
 });
 

@@ -1,4 +1,5 @@
-// What test-boot.ts does with --ktest: builds the kernel of a checkout with its tests, boots it, and reports each test.
+// The work of test-boot.ts with --ktest: builds the kernel of a checkout with its tests, boots it, and
+// reports each test.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { here } from '../../actions/place.ts';
@@ -34,7 +35,7 @@ export async function testKernel(task: Task, root: string): Promise<Outcome> {
   const word = systemWord(namedSystem(args.words[0], args.text('system')), task);
   const loaded = await loadSystem(root, word);
   const { name } = loaded;
-  if (!loaded.checkout) throw cannot(`run the tests of the kernel of ${name}`, 'its page says nothing of a checkout', { blame: 'usage' });
+  if (!loaded.checkout) throw cannot(`run the tests of the kernel of ${name}`, 'its page names no checkout', { blame: 'usage' });
   const given = await sourcesOf(task, loaded);
   if (!(loaded.checkout.source in given.local)) {
     throw cannot(`run the tests of the kernel of ${name}`, 'no checkout is named', {
@@ -106,18 +107,21 @@ export async function testKernel(task: Task, root: string): Promise<Outcome> {
   return { exitCode: good ? exitCodes.done : exitCodes.failed, json };
 }
 
-/** CRATE, or CRATE::NAME with the end of a path. */
+/** Parses CRATE, or CRATE::NAME with the end of a path. */
 function testChoice(only: string | undefined): TestChoice {
   const [crate, ...names] = only?.split('::') ?? [];
   return { crate, name: names.length > 0 ? names.join('::') : undefined };
 }
 
-/** The line with the user's folder in the place of the one that the sandbox shows: the repository that the checkout is in, or the checkout. */
+/**
+ * Returns the line with the user's folder instead of the place in the sandbox. It is the repository of the
+ * checkout, or the checkout.
+ */
 function withOwnPaths(line: string, checkout: string): string {
   return line.replaceAll(`${here}/`, `${ownFolder(checkout)}/`);
 }
 
-/** The result with names for the addresses that a failed test printed, as those of a stack trace are. */
+/** Returns the result with names for the addresses that a failed test printed, as in a stack trace. */
 async function withNames(result: KernelTestResult, elf: string | undefined, path: string, context: Context): Promise<KernelTestResult> {
   if (result.result === 'passed' || elf === undefined) return result;
   return { ...result, output: [...result.output, ...(await namedAddresses(elf, result.output, path, context))] };

@@ -1,4 +1,5 @@
-// tasks/list.ts as a user runs it: the bundled system, and a cookbook with a recipe that is right and one that is not.
+// tasks/list.ts as users call it, with the bundled system, and with a cookbook that has a valid recipe and an
+// invalid one.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -49,7 +50,7 @@ test('components have a version and a source, and are not cached in an empty cac
   assert.match((await list('rust-nixos')).stdout, "Debian's, not fetched");
 });
 
-test('a tree shows what a configuration installs, a table all recipes', async () => {
+test('a tree shows the packages that a configuration installs, and a table all recipes', async () => {
   const words = ['redox', '--cookbook', dir, '--config', join(dir, 'config/mine.toml')];
   const tree = await list(...words, '--tree');
   assert.match(tree.stdout, 'redox, profile mine\n');
@@ -62,7 +63,7 @@ test('--help names every flag', async () => {
   for (const name of Object.keys(listFlags)) assert.match(stdout, `--${name}`);
 });
 
-test('a tree unfolds a recipe once, and names what is missing or left out', () => {
+test('a tree expands a recipe once, and names missing and left out packages', () => {
   const base = { path: '', version: null, source: '', pin: null, bytes: null };
   const recipe = (name: string, dependencies: readonly string[], wanted: boolean) => ({
     ...base,
@@ -80,7 +81,7 @@ test('a tree unfolds a recipe once, and names what is missing or left out', () =
   ]);
 });
 
-test('a check ends with 1 where there is a problem', async () => {
+test('a check ends with 1 if there is a problem', async () => {
   const right = await list('redox', '--cookbook', dir, '--check');
   assert.equal([right.exitCode, right.stdout], [0, '0 problems found in 2 recipes\n']);
   await mkdir(join(dir, 'recipes/c'));

@@ -1,4 +1,5 @@
-// The steps of tasks/list.ts: the rows of a page and a cookbook, printed as tables or a tree, and problems in recipes.
+// The steps of tasks/list.ts: the rows of a page and a cookbook, printed as tables or as a tree, and problems
+// in recipes.
 import { join } from 'node:path';
 import { openCache } from '../../cache/cache.ts';
 import type { Cache } from '../../cache/cache.ts';
@@ -32,19 +33,19 @@ export const listFlags = {
   config: configurationFlags.config,
   cookbook: { ...configurationFlags.cookbook, help: "a cookbook like Redox's: its recipes are listed too" },
   ...sourceFlags,
-  tree: { type: 'boolean', help: 'print what is installed, each with what it depends on' },
-  check: { type: 'boolean', help: 'look for mistakes in configuration and recipes; exit code 1 where there are some' },
-  out: { type: 'string', value: 'DIR', help: 'where the last build put its manifest (default: out)' },
+  tree: { type: 'boolean', help: 'print installed packages, each with its dependencies' },
+  check: { type: 'boolean', help: 'look for errors in the configuration and in recipes; exit code 1 if there are any' },
+  out: { type: 'string', value: 'DIR', help: 'the folder with the manifest of the last build (default: out)' },
   cache: { type: 'string', value: 'DIR', help: 'the cache directory (default BLOOMERY_CACHE, or ~/.cache/bloomery)' },
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 } as const satisfies Record<string, Flag>;
 
-/** What is listed: a page with the profile and the configuration that the words choose. */
+/** A page with the profile and the configuration that the command line chooses. */
 export interface Listing {
   readonly task: Task;
   readonly page: PagePlace;
   readonly configured: ConfiguredBuild;
-  /** Present with a cookbook. */
+  /** Undefined without a cookbook. */
   readonly recipes: RecipeListRequest | undefined;
   readonly cache: Cache;
 }
@@ -72,7 +73,10 @@ export async function withListing(task: Task, work: (listing: Listing) => Promis
   }
 }
 
-/** The components, the recipes, and the packages that only upstream's sources have, with what the last build made of them. */
+/**
+ * Returns the components, the recipes, and the packages that only upstream's sources have, with the results
+ * of the last build.
+ */
 export async function rowsOf({ task, page, configured, recipes, cache }: Listing): Promise<Rows> {
   const { profile, packages, sources } = configured;
   const { folder: root, outDir } = page;
@@ -106,7 +110,10 @@ export function printRows({ args, print }: Task, rows: Rows): Outcome {
   return { json: { system: system.name, profile, ...plainRows } };
 }
 
-/** Looks for mistakes in the recipes and prints them. Exit code 1 if there are some. The configuration was read before. */
+/**
+ * Looks for problems in the recipes and prints them. Exit code 1 if there are some. The configuration was
+ * read before.
+ */
 export async function checkListing({ task, recipes }: Listing): Promise<Outcome> {
   const { problems, unchecked } = recipes ? await checkRecipes(recipes, quiet(task)) : { problems: [], unchecked: [] };
   for (const { message, detail } of problems) {
@@ -120,7 +127,7 @@ export async function checkListing({ task, recipes }: Listing): Promise<Outcome>
   return { exitCode: problems.length > 0 ? exitCodes.failed : exitCodes.done, json };
 }
 
-/** Look-ups are not reported. */
+/** Requests to the cache are not reported. */
 function quiet({ signal }: Task): Pick<Task, 'signal' | 'report'> {
   return { signal, report: () => {} };
 }
@@ -142,7 +149,7 @@ interface LeftOut {
   readonly title: string;
   readonly target: string | null;
   readonly source: string;
-  /** Revision of the lock. */
+  /** The revision in the lock. */
   readonly pin: string | null;
 }
 

@@ -1,4 +1,4 @@
-// tasks/net.ts in a network namespace of its own: nothing of this host's network is touched.
+// tasks/net.ts in its own network namespace. The network of this host is not changed.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry
 const root = await mkdtemp(join(tmpdir(), 'net-task-'));
 test.after(() => rm(root, { recursive: true }));
 
-/** Root of a network that is gone afterwards; each line is a command. */
+/** Runs commands as root of a temporary network namespace. Each line is a command. */
 async function inNamespace(...commands: string[]): Promise<RunResult> {
   const script = ['set -e', 'mount -t sysfs sysfs /sys', ...commands].join('\n').replaceAll(' NET ', ` ${net.join(' ')} `);
   const path = `${env['PATH']}:/usr/sbin:/sbin`;
@@ -29,7 +29,7 @@ test('a dry run prints commands and needs no rights', async () => {
   assert.match(lines.join(), 'ip saddr 10.77.0.0/24 oifname != "tap7" masquerade');
 });
 
-test('up makes the device, its address and its NAT, done twice as done once, and down leaves nothing', async () => {
+test('up creates the device, its address and its NAT, a second up changes nothing, and down removes all', async () => {
   const up = ' NET up --device tap7 --user root --firewall nft';
   const { exitCode, stdout, stderr } = await inNamespace(
     up,
@@ -52,7 +52,7 @@ test('up makes the device, its address and its NAT, done twice as done once, and
   assert.not.match(after, 'masquerade');
 });
 
-test('what is no device, address or way is told', async () => {
+test('an invalid device, address or verb is refused', async () => {
   for (const [words, sentence] of [
     [['sideways'], 'Cannot do "sideways": it must be up or down'],
     [['up', '--device', 'a name that is too long'], 'it must be a name of at most 15 letters and digits'],

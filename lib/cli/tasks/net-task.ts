@@ -1,4 +1,4 @@
-// What tasks/net.ts does: takes (or prints) the steps that make a network for machines, or remove it.
+// The work of tasks/net.ts: runs or prints the steps that create or remove a network for machines.
 import { writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { cannot, cannotBecause } from '../../core/errors.ts';
@@ -14,9 +14,9 @@ import { pathOf } from '../../core/paths.ts';
 export const netFlags = {
   device: { type: 'string', value: 'NAME', help: 'the TAP device (default bloomery0)' },
   address: { type: 'string', value: 'A.B.C.D/N', help: "the host's address in the network (default 10.77.0.1/24)" },
-  firewall: { type: 'string', value: 'nft|iptables', help: 'what does the NAT (default nft where it is installed)' },
-  user: { type: 'string', value: 'NAME', help: 'who may use the device (default: you)' },
-  'dry-run': { type: 'boolean', help: 'print the commands and run none' },
+  firewall: { type: 'string', value: 'nft|iptables', help: 'the program that sets up NAT (default nft if it is installed)' },
+  user: { type: 'string', value: 'NAME', help: 'the user who may open the device (default: you)' },
+  'dry-run': { type: 'boolean', help: 'print the commands, and run none' },
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 } as const satisfies Record<string, Flag>;
 
@@ -64,7 +64,7 @@ function networkOfFlags({ args }: Task): TapNetwork {
   const device = args.text('device') ?? 'bloomery0';
   const address = args.text('address') ?? '10.77.0.1/24';
   const user = args.text('user') ?? userInfo().username;
-  // IFNAMSIZ of net/if.h, and what ip(8) takes.
+  // The limit is IFNAMSIZ of net/if.h, and the characters are those that ip(8) accepts.
   if (!/^[a-zA-Z][\w.-]{0,14}$/.test(device)) {
     throw cannot(`use --device "${device}"`, 'it must be a name of at most 15 letters and digits', { blame: 'usage' });
   }

@@ -1,4 +1,4 @@
-// tasks/run.ts as far as it can be seen without a machine. With one it is in lib/boot/redox-screen.test.ts.
+// The parts of tasks/run.ts that can be tested without a machine. lib/boot/redox-screen.test.ts starts one.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
@@ -25,25 +25,25 @@ async function refusal(...words: string[]): Promise<string> {
   return error instanceof Failure ? `${error.exitCode} ${error.message} | ${error.hint}` : `no failure: ${String(error)}`;
 }
 
-test('the command for gdb is one that a shell reads', () => {
+test('the command for gdb is quoted for a shell', () => {
   assert.is(gdbWords(1234, undefined), "gdb -ex 'target remote 127.0.0.1:1234'");
   assert.is(gdbWords(1234, '/out/kernel.elf'), "gdb /out/kernel.elf -ex 'target remote 127.0.0.1:1234'");
   assert.is(gdbWords(9, "/my kernel's/elf"), `gdb '/my kernel'\\''s/elf' -ex 'target remote 127.0.0.1:9'`);
 });
 
-test('a VNC server that other hosts reach is reported as one without a password', () => {
+test('for a VNC server that other hosts can reach, a note reports that it has no password', () => {
   assert.equal(screenNotes({ kind: 'vnc', host: '127.0.0.1', number: 2 }), ['The screen is at VNC display 127.0.0.1:2 (port 5902).']);
   assert.match(screenNotes({ kind: 'vnc', host: '0.0.0.0', number: 0 }).join(), 'It has no password');
   assert.equal([...screenNotes(undefined), ...screenNotes({ kind: 'hidden' })], []);
 });
 
-test('a recording has the size of the terminal, or of a usual one', () => {
+test('a recording has the size of the terminal, or the usual size', () => {
   const stdin = new PassThrough();
   assert.equal(terminalSize({ stdin, stdout: new PassThrough() }), { width: 80, height: 24 });
   assert.equal(terminalSize({ stdin, stdout: Object.assign(new PassThrough(), { columns: 132, rows: 50 }) }), { width: 132, height: 50 });
 });
 
-test('words that exclude each other, and files that do not exist, are refused before a machine starts', async () => {
+test('arguments that exclude each other, and files that do not exist, are refused before a machine starts', async () => {
   for (const [words, sentence] of [
     [['--symbols', 'kernel'], '2 Cannot read the command line: --symbols is for --gdb'],
     [['--vscode'], '2 Cannot read the command line: --vscode is for --gdb'],

@@ -1,5 +1,5 @@
-// What tasks/run.ts does: starts a machine, joins its serial console to the terminal, and records it where
-// that is asked for.
+// The work of tasks/run.ts: starts a machine, connects its serial console to the terminal, and records it on
+// request.
 import { existsSync } from 'node:fs';
 import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -26,26 +26,32 @@ import { launchFile, launchText } from './vscode-launch.ts';
 
 export const runFlags = {
   ...machineFlags,
-  graphical: { type: 'boolean', help: 'a screen: in a window where this host has a desktop, else at the first free VNC port of 127.0.0.1' },
+  graphical: {
+    type: 'boolean',
+    help: 'show a screen: in a window if this host has a desktop, else at the first free VNC port of 127.0.0.1',
+  },
   ...gdbFlags,
   symbols: { type: 'string', value: 'ELF', help: 'with --gdb: the kernel with its symbols, for the command that is printed' },
-  vscode: { type: 'boolean', help: 'with --gdb: write .vscode/launch.json, by which Visual Studio Code (CodeLLDB) debugs the kernel' },
+  vscode: { type: 'boolean', help: 'with --gdb: write .vscode/launch.json, with which Visual Studio Code (CodeLLDB) debugs the kernel' },
   cast: { type: 'string', value: 'FILE', help: 'record the console as an asciicast of version 2, which asciinema plays' },
-  restore: { type: 'string', value: 'FOLDER', help: 'go on from a snapshot (tasks/vm.ts snapshot FOLDER)' },
-  timeout: { type: 'string', value: 'S', help: 'with -- COMMAND: give up after S seconds of booting, or S seconds of the command' },
+  restore: { type: 'string', value: 'FOLDER', help: 'continue from a snapshot (tasks/vm.ts snapshot FOLDER)' },
+  timeout: { type: 'string', value: 'S', help: 'with -- COMMAND: stop after S seconds of the boot, or S seconds of the command' },
   login: loginFlag,
   log: { type: 'string', value: 'FILE', help: 'with -- COMMAND: the transcript (default: in out/logs)' },
   verbose: { type: 'boolean', help: 'with -- COMMAND: show the console while it boots' },
-  quiet: { type: 'boolean', help: 'no progress, only errors and results' },
+  quiet: { type: 'boolean', help: 'print only errors and results, without progress' },
   json: { type: 'boolean', help: 'with -- COMMAND: print one JSON object as the last line, with the output in it' },
 } as const satisfies Record<string, Flag>;
 
-/** What lib/cli/dev/guest-command-task.ts has. */
+/** The exports of lib/cli/dev/guest-command-task.ts. */
 interface GuestCommands {
   runGuestCommand(task: Task, root: string): Promise<Outcome>;
 }
 
-/** Runs until the user leaves, the machine ends or the task is interrupted; with words after "--" until that command has ended. */
+/**
+ * Runs until the user quits, the machine ends or the task is interrupted. With words after "--" it runs until
+ * that command has ended.
+ */
 export async function runMachine(task: Task, root: string, terminal: Terminal): Promise<Outcome | void> {
   const { args, path, report, signal } = task;
   if (args.after !== undefined) {
@@ -58,7 +64,7 @@ export async function runMachine(task: Task, root: string, terminal: Terminal): 
   if (ofCommands !== undefined) throw cannot('read the command line', `--${ofCommands} is for -- COMMAND`, { blame: 'usage' });
   const { title, order: ordered, target } = await orderedOrRestored(task, root);
   if (args.has('graphical') && !target) {
-    throw cannot('read the command line', 'a snapshot knows its machine: --graphical cannot change it', { blame: 'usage' });
+    throw cannot('read the command line', 'a snapshot determines its machine: --graphical cannot change it', { blame: 'usage' });
   }
   const order = args.has('graphical') ? { ...ordered, machine: await graphical(ordered.machine, ordered.env) } : ordered;
   const elf = await symbolFile(task, order.machine, target);
@@ -90,7 +96,7 @@ export async function runMachine(task: Task, root: string, terminal: Terminal): 
   }
 }
 
-/** Records the console. The signal that is returned aborts when the recording cannot be written. */
+/** Records the console. The returned signal aborts if the recording cannot be written. */
 function record(serial: NodeJS.ReadableStream, cast: Cast): AbortSignal {
   const startMs = performance.now();
   const lost = new AbortController();
@@ -104,7 +110,7 @@ function record(serial: NodeJS.ReadableStream, cast: Cast): AbortSignal {
   return lost.signal;
 }
 
-/** The machine with a screen that this host can show. */
+/** Returns the machine with a screen that this host can show. */
 async function graphical(machine: MachineDescription, env: Readonly<Record<string, string>>): Promise<MachineDescription> {
   if (machine.display) {
     throw cannot('read the command line', '--graphical chooses what --display and --vnc name', {
@@ -121,8 +127,8 @@ async function graphical(machine: MachineDescription, env: Readonly<Record<strin
 }
 
 /**
- * Where a user finds the screen. A server that other hosts reach is worth a second sentence, because it has
- * no password.
+ * Returns notes about how to see the screen. For a server that other hosts can reach, a second note reports
+ * that it has no password.
  */
 export function screenNotes(display: Display | undefined): readonly string[] {
   if (display?.kind !== 'vnc') return [];
@@ -132,7 +138,10 @@ export function screenNotes(display: Display | undefined): readonly string[] {
   return [local ? where : `${where} It has no password: everybody who reaches that port controls the machine.`];
 }
 
-/** The kernel with its symbols: that of --symbols, or what was built; undefined without --gdb. */
+/**
+ * Returns the path of the kernel with its symbols: the file of --symbols, or the built one. Undefined without
+ * --gdb.
+ */
 async function symbolFile({ args, path }: Task, { gdb }: MachineDescription, target: BootTarget | undefined): Promise<string | undefined> {
   const symbols = args.text('symbols');
   if (gdb === undefined && symbols !== undefined) throw cannot('read the command line', '--symbols is for --gdb', { blame: 'usage' });
@@ -143,7 +152,7 @@ async function symbolFile({ args, path }: Task, { gdb }: MachineDescription, tar
   return path(symbols);
 }
 
-/** With --vscode: the file in the folder that the user is in. */
+/** With --vscode, writes the launch file in the working directory of the user. */
 async function writeLaunchFile(
   { args, path, report }: Task,
   { gdb }: MachineDescription,
@@ -167,7 +176,7 @@ async function writeLaunchFile(
   report({ kind: 'note', text: `${launchFile} has the configuration "Bloomery: ${title}"` });
 }
 
-/** As a shell reads it. */
+/** Returns the command line of gdb, quoted for a shell. */
 export function gdbWords(port: number, elf: string | undefined, sources?: string): string {
   const file = elf === undefined ? '' : ` ${/^[\w/.@%+-]+$/.test(elf) ? elf : `'${elf.replaceAll("'", `'\\''`)}'`}`;
   const map = sources === undefined ? '' : ` -ex 'set substitute-path ${here} ${sources}'`;

@@ -1,4 +1,5 @@
-// Which machine is meant, and what is no verb. What the verbs do to a real machine is in lib/boot/linux-guest.test.ts.
+// Which machine a command selects, and errors for unknown verbs. lib/boot/linux-guest.test.ts tests the verbs
+// on a real machine.
 import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,7 +26,7 @@ async function json(...words: string[]): Promise<string> {
   return JSON.stringify((await controlMachine(task)).json);
 }
 
-/** A machine that this process is said to run; nobody listens at its socket. */
+/** Writes the record of a machine of this process. No monitor listens at its socket. */
 async function pretend(name: string): Promise<void> {
   const folder = join(root, `bloomery-machine-${process.pid}-${name}`);
   await mkdir(folder);
@@ -33,25 +34,25 @@ async function pretend(name: string): Promise<void> {
   await writeFile(join(folder, 'machine.json'), JSON.stringify(record));
 }
 
-test('where none runs, that is said', async () => {
-  assert.is(await said('list'), 'No machine runs.');
-  assert.match(await said('info'), /^Cannot find a machine: none runs \| start one: npx zx tasks\/run\.ts/);
+test('without a running machine, that is reported', async () => {
+  assert.is(await said('list'), 'No machine is running.');
+  assert.match(await said('info'), /^Cannot find a machine: no machine is running \| start one: npx zx tasks\/run\.ts/);
 });
 
-test('what is no verb is told with the nearest', async () => {
+test('for an unknown verb the error names the nearest one', async () => {
   assert.match(await said('puase'), /the verbs are list, pause, .* \| did you mean pause\?/);
   assert.match(await said('pause', 'now'), '"now" is one word too many | --machine PID names a machine');
 });
 
-test('of several, one has to be named; one that nobody listens for cannot be reached', async () => {
+test('one of several machines must be named, and a machine without a monitor cannot be reached', async () => {
   await pretend('a');
   assert.match(await said('list'), `${process.pid} (qemu, a.img)`);
   const folder = join(root, `bloomery-machine-${process.pid}-a`);
   assert.match(await json('list'), `"control":"${join(folder, 'control')}"`);
   assert.match(await said('pause'), 'Cannot reach the machine');
-  assert.match(await said('pause', '--machine', '1'), 'none runs as process 1');
+  assert.match(await said('pause', '--machine', '1'), 'no machine is running as process 1');
   await pretend('b');
-  assert.match(await said('pause'), 'Cannot choose a machine: 2 run');
+  assert.match(await said('pause'), 'Cannot choose a machine: 2 machines are running');
 });
 
 test.run();

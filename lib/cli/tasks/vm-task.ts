@@ -1,4 +1,4 @@
-// What tasks/vm.ts does: finds the machine that is meant among those that run, and has one thing done to it.
+// The work of tasks/vm.ts: selects one of the running machines and executes one verb on it.
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { once } from 'node:events';
@@ -17,9 +17,9 @@ import type { Task } from '../task.ts';
 import type { Outcome } from '../../core/events.ts';
 
 export const vmFlags = {
-  machine: { type: 'string', value: 'PID', help: 'which machine, where several run' },
-  cpus: { type: 'string', value: 'N', help: 'resize: so many processors (run.ts --max-cpus says how many there may be)' },
-  memory: { type: 'string', value: 'SIZE', help: 'resize: so much memory, like 512M or 2G' },
+  machine: { type: 'string', value: 'PID', help: 'which machine, if several are running' },
+  cpus: { type: 'string', value: 'N', help: 'resize: the number of processors (run.ts --max-cpus sets the limit)' },
+  memory: { type: 'string', value: 'SIZE', help: 'resize: the size of the memory, like 512M or 2G' },
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 } as const satisfies Record<string, Flag>;
 
@@ -27,7 +27,7 @@ const answerMs = 5000;
 
 const pictureFormats: readonly PictureFormat[] = ['png', 'ppm'];
 
-/** Verbs with a second word. */
+/** Verbs that take a second word. */
 const withFile = ['snapshot', 'screenshot'];
 
 type Verb = (control: MachineControl, task: Task, record: RunningRecord) => Promise<string>;
@@ -39,7 +39,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   },
   resume: async (control) => {
     await control.resume();
-    return 'goes on';
+    return 'is running again';
   },
   info: async (control) => infoWords(await control.info()),
   resize: async (control, { args }) => {
@@ -56,7 +56,7 @@ const verbs: Readonly<Record<string, Verb>> = {
     const folder = args.words[1];
     if (folder === undefined) throw cannot('write a snapshot', 'it needs a folder', { blame: 'usage', hint: 'vm.ts snapshot FOLDER' });
     await mkdir(path(folder)).catch((error: unknown) => {
-      throw cannotBecause(`write a snapshot to "${folder}"`, error, 'name a folder that is not there yet');
+      throw cannotBecause(`write a snapshot to "${folder}"`, error, 'name a folder that does not exist');
     });
     try {
       await control.snapshot(path(folder));
@@ -66,7 +66,7 @@ const verbs: Readonly<Record<string, Verb>> = {
       await rm(path(folder), { recursive: true, force: true });
       throw error;
     }
-    return `is kept in ${folder}; npx zx tasks/run.ts --restore ${folder} goes on from there`;
+    return `is kept in ${folder}; npx zx tasks/run.ts --restore ${folder} continues it`;
   },
   screenshot: async (control, { args, path }) => {
     const file = args.words[1];
@@ -85,7 +85,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   },
   shutdown: async (control) => {
     await control.shutdown();
-    return 'was told to power off';
+    return 'was asked to power off';
   },
 };
 
@@ -95,7 +95,7 @@ export async function controlMachine(task: Task): Promise<Outcome> {
   const machines = await runningMachines(host.env['TMPDIR'] || '/tmp');
   if (word === 'list') {
     for (const machine of machines) print(machineWords(machine));
-    if (machines.length === 0) print('No machine runs.');
+    if (machines.length === 0) print('No machine is running.');
     return { json: { machines: machines.map(machineJson) } };
   }
   const verb = verbs[word];
@@ -122,18 +122,21 @@ export async function controlMachine(task: Task): Promise<Outcome> {
   }
 }
 
-/** The machine with that process id, or the only one. */
+/** Returns the machine with that process id, or the only one. */
 function meant(machines: readonly RunningRecord[], pid: string | undefined): RunningRecord {
   const found = pid === undefined ? machines : machines.filter((machine) => String(machine.pid) === pid);
   const [first] = found;
   if (first && found.length === 1) return first;
   if (first) {
-    const hint = `say --machine PID: ${machines.map(machineWords).join('; ')}`;
-    throw cannot('choose a machine', `${machines.length} run`, { blame: 'usage', hint });
+    const hint = `choose one with --machine PID: ${machines.map(machineWords).join('; ')}`;
+    throw cannot('choose a machine', `${machines.length} machines are running`, { blame: 'usage', hint });
   }
   const hint =
     machines.length > 0 ? machines.map(machineWords).join('; ') : 'start one: npx zx tasks/run.ts <system>, or test-boot.ts --keep';
-  throw cannot('find a machine', pid === undefined ? 'none runs' : `none runs as process ${pid}`, { blame: 'usage', hint });
+  throw cannot('find a machine', pid === undefined ? 'no machine is running' : `no machine is running as process ${pid}`, {
+    blame: 'usage',
+    hint,
+  });
 }
 
 async function controlOf(record: RunningRecord, tempRoot: string): Promise<MachineControl> {
@@ -152,7 +155,7 @@ async function controlOf(record: RunningRecord, tempRoot: string): Promise<Machi
   clearTimeout(timer);
   if (first !== 'late') return control;
   control.close();
-  throw cannot('reach the machine', 'it does not answer', { hint: 'QMP serves one at a time: another vm.ts may be talking to it' });
+  throw cannot('reach the machine', 'it does not answer', { hint: 'QMP accepts one client at a time, and another vm.ts may be connected' });
 }
 
 function infoWords({ state, cpus, memoryBytes }: MachineInfo): string {
@@ -163,7 +166,7 @@ function machineWords({ pid, monitor, image }: RunningRecord): string {
   return `${pid} (${monitor}, ${image === null ? 'no disk' : basename(image)})`;
 }
 
-/** `control`: the socket at which the monitor takes orders, QMP or Cloud Hypervisor's HTTP. */
+/** Returns the object of --json. `control` is the socket of the monitor, QMP or Cloud Hypervisor's HTTP. */
 function machineJson({ pid, monitor, image, accelerator, directory }: RunningRecord): { readonly [key: string]: Json } {
   return { pid, monitor, image, accelerator, control: join(directory, controlName) };
 }

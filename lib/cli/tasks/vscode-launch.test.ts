@@ -1,4 +1,4 @@
-// The launch file of Visual Studio Code: a configuration is added once, and those of others stay.
+// The launch file of Visual Studio Code: a configuration is added once, and other configurations are kept.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { launchText } from './vscode-launch.ts';
@@ -12,11 +12,11 @@ const configuration = {
   processCreateCommands: ['gdb-remote 127.0.0.1:1234'],
 };
 
-test('without a file there is one with the configuration alone', () => {
+test('without an existing file, the new file has only this configuration', () => {
   assert.equal(JSON.parse(launchText(undefined, own)), { version: '0.2.0', configurations: [configuration] });
 });
 
-test('other configurations and words of a file stay, and the own one is there once', () => {
+test('other configurations and fields of a file are kept, and this configuration is added once', () => {
   const other = { name: 'mine', type: 'node' };
   const file = { version: '0.2.0', inputs: [1], configurations: [other, { ...configuration, request: 'attach' }, 7] };
   const text = launchText(JSON.stringify(file), own);
@@ -24,7 +24,7 @@ test('other configurations and words of a file stay, and the own one is there on
   assert.is(launchText(text, own), text);
 });
 
-test('a file with comments, and one that is something else, are refused', () => {
+test('a file with comments, and one with another structure, are refused', () => {
   for (const text of ['// mine\n{}', '[]', '{"configurations": {}}', '']) {
     assert.throws(
       () => launchText(text, own),

@@ -1,21 +1,25 @@
-// The file by which Visual Studio Code attaches to the gdb server of a machine (source: the manual of CodeLLDB, "Remote debugging"). Pure.
+// The launch file with which Visual Studio Code attaches to the gdb server of a machine (source: the manual
+// of CodeLLDB, "Remote debugging"). Only computes.
 import { here } from '../../actions/place.ts';
 import { cannot } from '../../core/errors.ts';
 
-/** Where it is in a folder that is opened there. */
+/** The path of the file, relative to the folder that is opened in the editor. */
 export const launchFile = '.vscode/launch.json';
 
 export interface LaunchConfiguration {
   readonly name: string;
   /** The absolute path of the kernel with its symbols. */
   readonly elf: string;
-  /** On 127.0.0.1. */
+  /** The port on 127.0.0.1. */
   readonly port: number;
-  /** The user's folder that is a place of the sandbox in debug information. */
+  /** The user's folder to which a place of the sandbox in debug information is mapped. */
   readonly sources?: string | undefined;
 }
 
-/** The text of the file with the configuration, in the place of one of the same name; other configurations stay. A file that is not plain JSON is a Failure. */
+/**
+ * Returns the text of the file with the configuration. It replaces one of the same name, and other
+ * configurations are kept. Throws a Failure for a file that is not plain JSON.
+ */
 export function launchText(existing: string | undefined, { name, elf, port, sources }: LaunchConfiguration): string {
   const file = existing === undefined ? { version: '0.2.0', configurations: [] } : parsed(existing);
   const own = {

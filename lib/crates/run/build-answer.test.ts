@@ -1,5 +1,5 @@
-// Which files of units are the outputs of a project, and how they are named.
-// The time that units took once: added up, and remembered as a sum for the same units only.
+// Which files of units are the outputs of a project, and how they are named. Also the sum of the times of
+// units, which is stored for the same set of units only.
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -16,20 +16,20 @@ import { withScratch } from '../../dev/testing/scratch.ts';
 
 const file = (path: string): FileArtifact => ({ kind: 'file', path, digest: digestBytes(path), sizeBytes: 1, executable: false });
 
-/** A unit that is done and left these files. */
+/** Returns a finished unit with these files. */
 function built(unit: Unit, paths: readonly string[], more: Partial<PlannedUnit> = {}): BuiltUnit {
   const planned: Partial<PlannedUnit> = { unit, hash: '0123', triple: 'x86_64-unknown-linux-gnu', filename: undefined, ...more };
   const result = { artifacts: paths.map(file), stdout: '', stderr: '', durationMs: 1 };
   return { planned: planned as PlannedUnit, result, directives: undefined };
 }
 
-/** The names of the outputs, each with its role. */
+/** Returns the role of each output, by its name. */
 function outputs(units: readonly BuiltUnit[]): Readonly<Record<string, string>> {
   const found = outputsOf({} as Project, [...units.keys()], new Map(units.entries())).outputs;
   return Object.fromEntries([...found].map(([name, { role }]) => [name, role]));
 }
 
-test('a program has the name of its target, with dashes, and what belongs to it has the ending', () => {
+test('a program has the name of its target, with dashes, and its other files have that name with an extension', () => {
   const paths = ['my_bin-0123', 'my_bin-0123.d', 'my_bin-0123.dwp', 'my_bin-0123.wasm', 'my_bin-0123.o', 'my_bin-0123.ll'];
   assert.equal(outputs([built(unitOf(targets.bin), paths)]), {
     'my-bin': 'program',
@@ -48,7 +48,7 @@ test('a library has the name of its crate, without its hash and without its meta
   });
 });
 
-test('what the linker wrote to other folders keeps its path', () => {
+test('files that the linker wrote to other folders keep their path', () => {
   assert.equal(outputs([built(unitOf(targets.bin), ['my_bin-0123', 'written/src/kernel.map'])]), {
     'my-bin': 'program',
     'written/src/kernel.map': 'written',
@@ -83,7 +83,7 @@ test('with several targets each has a folder, and the run of a build script has 
   assert.equal(outputs(units), { 'x86_64-unknown-linux-gnu/my-bin': 'program', 'wasm32-wasip1/my-bin': 'program' });
 });
 
-test('durations add up; what was never timed counts nothing; the sum outlives the single records', async () => {
+test('durations are added, a unit without a recorded time counts as 0, and the sum is kept when single records are removed', async () => {
   await withScratch(async ({ cache }) => {
     const durations = await cache.records<number>('durations', (value): value is number & Json => typeof value === 'number');
     await durations.put(digestBytes('a'), 100);

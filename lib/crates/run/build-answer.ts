@@ -1,5 +1,5 @@
-// What a build comes to: the files that projects were compiled to, under the names that cargo gives them, and the answer that the same
-// build with nothing new gives, computed from one that ran.
+// The result of a build: the files of projects under the names that cargo gives them. Also the answer of the
+// same build with nothing new, which is computed from a build that ran.
 import { filesOfResult } from '../../actions/action.ts';
 import { writtenFolder } from '../../actions/place.ts';
 import type { Cache } from '../../cache/cache.ts';
@@ -15,7 +15,10 @@ import type { BuildAnswer, TargetLibrary, Told } from './remembered-build.ts';
 import { targetIdentity } from '../toolchain/identity.ts';
 import { docTestOf, otherOutputName, testProgramOf } from './test-program.ts';
 
-/** What is told of a build with nothing new: of what was asked for and of the person's own packages as hits, of all others together. */
+/**
+ * Returns the answer of the same build with nothing new. Requested units and units of the user's own packages
+ * are reported as hits. All others are reported as one sum.
+ */
 export async function answerOf(
   { units, roots }: Plan,
   projects: readonly CompiledProject[],
@@ -25,7 +28,8 @@ export async function answerOf(
   const asked = new Set(roots.flatMap((root) => root.units));
   const shownUnits = units.filter(({ place, unit }, node) => asked.has(node) || !(place.foreign || unit.isStd));
   const labels = [...new Set(shownUnits.map(({ label }) => label))];
-  const names = roots.map(({ project }) => project.name); // cargo's own warnings are told of a project
+  // cargo's own warnings are reported under the name of a project
+  const names = roots.map(({ project }) => project.name);
   const hits = [...names, ...labels]
     .flatMap((label) => told.get(label) ?? [])
     .map((event) => (event.kind === 'unit-finished' ? asHit(event) : event));
@@ -41,12 +45,12 @@ export async function answerOf(
   };
 }
 
-/** The units of a plan without those that rustdoc tests. */
+/** Returns the number of units of a plan, without those that rustdoc tests. */
 export function unitCount({ units }: Pick<Plan, 'units'>): number {
   return units.filter(({ unit }) => unit.mode !== 'doctest').length;
 }
 
-/** The standard libraries of other targets that units are compiled with. */
+/** Returns the standard libraries of other triples that units are compiled with. */
 async function targetLibraries(units: readonly PlannedUnit[], { root }: Cache): Promise<readonly TargetLibrary[]> {
   const foreign = units.filter(({ triple, toolchain, rustSrc }) => triple !== toolchain.host && rustSrc === undefined);
   const named = new Map(foreign.map(({ triple, toolchain }) => [`${toolchain.rustc} ${triple}`, { triple, toolchain }]));
@@ -63,7 +67,10 @@ function asHit({ savedMs, durationMs, ...event }: Extract<Told, { kind: 'unit-fi
   return { ...event, outcome: 'hit', durationMs: 0, savedMs: savedMs ?? durationMs };
 }
 
-/** Linked files of the units that were asked for, under the names that cargo gives them; in a folder for each target where there are several. */
+/**
+ * Returns the linked files of the requested units under the names that cargo gives them. With several
+ * triples, each has its own folder.
+ */
 export function outputsOf(
   project: Project,
   roots: readonly number[],
@@ -76,7 +83,7 @@ export function outputsOf(
   const asked = roots.flatMap((root) => {
     const unit = built.get(root);
     if (!unit || isScriptRun(unit.planned.unit)) return [];
-    // The programs that a test is told of.
+    // The programs whose paths a test gets in its environment.
     const programs = unit.planned.unit.tested ? unit.planned.dependencies.flatMap(({ index }) => built.get(index) ?? []) : [];
     return [unit, ...programs.filter((one) => isProgramOf(one, unit.planned))];
   });
@@ -107,7 +114,7 @@ function roleOf({ unit: { target, tested } }: PlannedUnit, path: string): Output
   return /\.(?:dwp|pdb)$/.test(path) ? 'debug-information' : 'program';
 }
 
-/** The path below the folder of outputs of a file of a unit; undefined where it is handed out to nobody. */
+/** Returns the path of a unit's file in the folder of outputs. Undefined if the file is not published. */
 export function outputPath(planned: PlannedUnit, path: string): string | undefined {
   const name = outputName(planned, path, '');
   return name === undefined ? undefined : pathOf(name, roleOf(planned, path));
@@ -118,7 +125,10 @@ function isOther({ unit: { target, tested } }: PlannedUnit): boolean {
   return tested || target.kind.includes('example');
 }
 
-/** What a person calls an artifact; undefined for what is read by compilers and debuggers, or was asked for by --emit: cargo leaves it in deps. */
+/**
+ * Returns the name of an artifact in the folder of outputs. Undefined for files that only compilers and
+ * debuggers read, and for files of --emit, which cargo leaves in `deps`.
+ */
 function outputName(planned: PlannedUnit, path: string, owner: string): string | undefined {
   const { hash, filename } = planned;
   const { target, tested } = planned.unit;
@@ -131,14 +141,15 @@ function outputName(planned: PlannedUnit, path: string, owner: string): string |
     if (!tested && !target.crateTypes.includes('bin')) return `examples/${plain}`;
     return plain.startsWith(crate) ? otherOutputName(planned, owner) + plain.slice(crate.length) : undefined;
   }
-  // A program is called as its target, dashes and all; its file is called as its crate.
+  // A program has the name of its target, with dashes. Its file has the name of the crate.
   const isProgram = target.kind.includes('bin') && plain.startsWith(crate);
   return isProgram ? (filename ?? target.name) + plain.slice(crate.length) : plain;
 }
 
 /**
- * Milliseconds, added up over the units (of each its hash, as in the plan); one that was never timed counts nothing. The sum is remembered for
- * the same units, because a build with nothing to do should not read a record for each of hundreds.
+ * Returns the sum of the recorded times of units in milliseconds. `hashes` are the hashes of the units in the
+ * plan. A unit without a recorded time counts as 0. The sum is stored for the same set of units, so that a
+ * build with nothing to do does not read hundreds of records.
  */
 export async function recordedMs(hashes: readonly string[], cache: Cache): Promise<number> {
   if (hashes.length === 0) return 0;

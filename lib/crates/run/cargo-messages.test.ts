@@ -1,4 +1,4 @@
-// Lines for editors. Next to those of the real cargo they are in lib/cli/tasks/cargo-test-task.test.ts.
+// Lines for editors. lib/cli/tasks/cargo-test-task.test.ts compares them with the lines of the real cargo.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { dev, here, packageOf, unitOf, workPlace } from '../../dev/testing/sample-units.ts';
@@ -17,7 +17,7 @@ const known: Partial<PlannedUnit> = {
 };
 const unit = { ...known, toolchain: { sysroot: '/rust' } } as PlannedUnit;
 
-test('a message has the paths of the host, and colours only where they are wanted', () => {
+test('a message has the paths of the host, and colours only on request', () => {
   const message = { $message_type: 'diagnostic', level: 'warning', message: 'unused', spans: [{ file_name: `${here}/src/lib.rs` }] };
   const rendered = `\x1b[33mwarning\x1b[0m --> ${here}/src/lib.rs:1`;
   const stderr = [
@@ -35,13 +35,13 @@ test('a message has the paths of the host, and colours only where they are wante
   assert.match(JSON.parse(compilerMessages(unit, stderr, true)[0] ?? '').message.rendered, '\x1b[33m');
 });
 
-test('an artifact says where its files are, and what it was compiled with', () => {
+test('an artifact has the paths of its files and the options it was compiled with', () => {
   const read = JSON.parse(compilerArtifact(unit, { filenames: ['/o/x.rlib'], executable: null }, true));
   const profile = { opt_level: '0', debuginfo: 0, debug_assertions: true, overflow_checks: true, test: false };
   assert.equal([read.profile, read.features, read.filenames, read.executable, read.fresh], [profile, ['a'], ['/o/x.rlib'], null, true]);
 });
 
-test('a build script has its output folder of the host in what it said', () => {
+test('the output of a build script has its output folder as a path of the host', () => {
   const out = '/bloomery/build/my-package-0123/out';
   const directives = parseDirectives(`cargo::rustc-link-search=${out}/lib\ncargo::rustc-env=A=${out}/a\ncargo::rustc-cfg=x`, 'x');
   const result = { artifacts: [], stdout: '', stderr: '', durationMs: 1 };

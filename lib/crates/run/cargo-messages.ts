@@ -1,6 +1,7 @@
-// What cargo prints with --message-format json about a unit that is done: messages of the compiler, its artifacts, what a build script said. Editors
-// read these lines. Format: https://doc.rust-lang.org/cargo/reference/external-tools.html#json-messages. Places of the sandbox become the user's
-// paths. Pure.
+// The lines that cargo prints with --message-format json about a finished unit: messages of the compiler, its
+// artifacts, and the output of a build script. Editors read them. Format:
+// https://doc.rust-lang.org/cargo/reference/external-tools.html#json-messages. Places of the sandbox are
+// replaced by the user's paths. Only computes.
 import { toHostPaths } from '../../actions/sandbox/sandbox.ts';
 import type { View } from '../../actions/sandbox/sandbox.ts';
 import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
@@ -8,7 +9,7 @@ import { pathsOfUnit } from '../unit/source-view.ts';
 import { outDirOf } from '../unit/inputs.ts';
 import { isCount } from '../unit/messages.ts';
 
-/** The `compiler-message` lines of a rustc run. `ansi`: texts keep their colours. */
+/** Returns the `compiler-message` lines of a call of rustc. `ansi`: texts keep their colours. */
 export function compilerMessages(unit: PlannedUnit, stderr: string, ansi: boolean): readonly string[] {
   const view: View = { readOnly: pathsOfUnit(unit), writable: {} };
   return stderr.split('\n').flatMap((line) => {
@@ -17,13 +18,13 @@ export function compilerMessages(unit: PlannedUnit, stderr: string, ansi: boolea
   });
 }
 
-/** Where the files of a unit are: absolute paths. */
+/** The files of a unit, as absolute paths. */
 export interface ArtifactFiles {
   readonly filenames: readonly string[];
   readonly executable: string | null;
 }
 
-/** The `compiler-artifact` line of a compiled unit. */
+/** Returns the `compiler-artifact` line of a compiled unit. */
 export function compilerArtifact(unit: PlannedUnit, { filenames, executable }: ArtifactFiles, fresh: boolean): string {
   const { profile, features, tested } = unit.unit;
   const debuginfo = profile.debuginfo === 'none' ? 0 : /^\d$/.test(profile.debuginfo) ? Number(profile.debuginfo) : profile.debuginfo;
@@ -45,7 +46,10 @@ export function compilerArtifact(unit: PlannedUnit, { filenames, executable }: A
   });
 }
 
-/** The `build-script-executed` line of the run of a build script whose output folder is `outDir` on the host. */
+/**
+ * Returns the `build-script-executed` line of a run of a build script. `outDir` is its output folder on the
+ * host.
+ */
 export function scriptExecuted({ planned, directives }: BuiltUnit, outDir: string): string {
   const view: View = { readOnly: { ...pathsOfUnit(planned), [outDirOf(planned)]: outDir }, writable: {} };
   const shown = (text: string): string => toHostPaths(text, view);
@@ -79,7 +83,10 @@ function targetOf({ unit: { target } }: PlannedUnit): object {
   };
 }
 
-/** A line of rustc as cargo passes it on; undefined for what is no diagnostic, and for those that only count others. */
+/**
+ * Returns a line of rustc as cargo passes it on. Undefined for lines that are not diagnostics, and for
+ * diagnostics that only count others.
+ */
 function diagnosticOf(line: string, view: View, ansi: boolean): object | undefined {
   const mapped = (key: string, value: unknown): unknown => {
     if (typeof value !== 'string' || (key !== 'file_name' && key !== 'rendered')) return value;

@@ -1,4 +1,5 @@
-// A build as usual: plan, look every unit up, run what is missing, hand over what was asked for. One walk over one graph for all projects.
+// Builds projects without a stored answer: makes a plan, looks up every unit, runs the missing ones and
+// publishes the results. All projects share one unit graph and one walk.
 import pLimit from 'p-limit';
 import type { Cache } from '../../cache/cache.ts';
 import { DamagedBlob } from '../../cache/content-store.ts';
@@ -27,12 +28,15 @@ import { buildUnits } from './unit-walk.ts';
 import type { UnitBuild } from './unit-walk.ts';
 import { pathOf } from '../../core/paths.ts';
 
-/** Projects whose programs are written at once: one is hashed while others wait for the disk. */
+/** Limit of projects whose programs are written concurrently. One is hashed while others wait for the disk. */
 const handing = pLimit(4);
 
 type Options = CompileOptions & Required<Pick<CompileOptions, 'handOver'>> & { readonly jobs: number };
 
-/** The build, and what the same build with nothing new comes to; no answer where that cannot be said. */
+/**
+ * Returns the result of the build, and the answer of the same build with nothing new. The answer is undefined
+ * if it is not known.
+ */
 export async function compileAnew(
   requests: readonly ProjectRequest[],
   options: Options,
@@ -47,7 +51,8 @@ export async function compileAnew(
   const { build, close } = await open(requests, options, { ...context, report });
   const { plan: planned, reports } = build;
   try {
-    // A damaged blob shows when it is staged or handed out; it was dropped, so the next walk finds its maker missing and runs it again.
+    // A damaged blob is found when it is staged or published, and is then removed. In the next walk the unit
+    // that creates it is a miss and runs again.
     for (let walks = 1; ; walks++) {
       try {
         const { built, sources } = await buildUnits(build, { ...context, report });
@@ -56,13 +61,14 @@ export async function compileAnew(
           return outputsOf(root.project, root.units, built, docTests);
         });
         const handed = projects.map((one) => handing(() => handOver(one)));
-        await Promise.allSettled(handed); // nothing is written any more when one of them fails
+        await Promise.allSettled(handed); // wait for all, so that no file is written after one of them fails
         await Promise.all(handed);
-        await options.watchUnits?.lines(); // what these name is written, or damaged
+        // wait until the files of these lines are written, or one is found to be damaged
+        await options.watchUnits?.lines();
         const skipped = planned.units.flatMap(({ hash, unit }, node) => (built.has(node) || unit.mode === 'doctest' ? [] : [hash]));
         context.report({ kind: 'units-skipped', units: skipped.length, savedMs: await recordedMs(skipped, cache) });
         const units = unitCount(planned);
-        // After a second walk, not everything that was told is in its place.
+        // After a second walk, the collected events are not those of one undisturbed build.
         const answer = walks === 1 && (await sameSources(sources, cache)) ? await answerOf(planned, projects, told, options) : undefined;
         const counts = { units, hits: units - reports.runs, misses: reports.runs, below: skipped.length, remembered: 0 };
         return { compiled: { projects, ...counts }, answer };
@@ -75,13 +81,13 @@ export async function compileAnew(
   }
 }
 
-/** Whether the files of all sysroots are there. No unit makes them, so another walk would not. */
+/** Whether the files of all sysroots exist. No unit creates them, so another walk would not help. */
 async function haveSysroots(requests: readonly ProjectRequest[], cache: Cache): Promise<boolean> {
   const sysroots = new Set(requests.flatMap(({ project }) => project.sysroot ?? []));
   return (await Promise.all([...sysroots].map((sysroot) => isWhole(sysroot, cache)))).every(Boolean);
 }
 
-/** Everything that getting the units needs. */
+/** Opens everything that the walk over the units needs. */
 async function open(
   requests: readonly ProjectRequest[],
   options: Options,
@@ -91,7 +97,8 @@ async function open(
   const compilers = requests.map(({ cargo: { toolchain } }) =>
     compilersFor({ toolchain, triple: toolchain.host, ownStd: true }, options, context),
   );
-  const identified = Promise.allSettled(compilers); // beside planning; the functions that need them ask again
+  // runs while planning, and the functions that need the compilers ask again
+  const identified = Promise.allSettled(compilers);
   const shutIn = requireSandbox(options.sandbox, path, context.signal, options.cache.root);
   const asked = requests.map((request) => ({ ...request, cargo: { ...request.cargo, sandbox: shutIn } }));
   const steps = [
@@ -100,7 +107,8 @@ async function open(
     shutIn,
   ] as const;
   const [planned, actions, sandbox] = await Promise.all(steps).catch(async (error: unknown) => {
-    await Promise.allSettled([identified, ...steps]); // nothing writes to the cache after the error
+    // wait for all, so that the cache is not written after the error
+    await Promise.allSettled([identified, ...steps]);
     throw error;
   });
   context.report({ kind: 'planned', units: unitCount(planned) });

@@ -1,5 +1,6 @@
-// Deep keys on a real build of the fixture: a unit is found by what it is made from, and only while nothing of that changed. The keys of
-// actions need the remembered inputs ("inputs"), deep keys do not: taking the one or the other away shows which of them serves.
+// Deep keys in a real build of the fixture. A unit is found by its sources and those of its dependencies, as
+// long as none of them has changed. The keys of actions need the stored inputs ("inputs"), and deep keys do
+// not. Removing the records of one or the other shows which of them led to a hit.
 import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -12,7 +13,7 @@ const fixture = resolve(import.meta.dirname, '../../../fixtures/crates');
 const hostEnv = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 const context = { signal: new AbortController().signal, report: () => {} };
 
-test('a program is found by what it is made from, all the way down', async () => {
+test('a program is found by its sources and those of all its dependencies', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'bloomery-deep-'));
   const checkout = join(dir, 'checkout');
   const project = {
@@ -34,7 +35,7 @@ test('a program is found by what it is made from, all the way down', async () =>
     const cache = await openCache(join(dir, 'cache'), process.pid, context.report);
     const settings = { hostEnv, toolchain: undefined, rustSrc: undefined, jobs: 2, sandbox: true, shorten: String, colour: false };
     try {
-      // Who asks for reasons gets no remembered build, which would need neither kind of key.
+      // With `explain` the stored answer of a build is not used, which would need neither kind of key.
       return (await compile([project], { cache, ...settings, explain: true }, context)).misses;
     } finally {
       await cache.close();
@@ -46,21 +47,25 @@ test('a program is found by what it is made from, all the way down', async () =>
     assert.is(await misses(), 8);
 
     await forget('deep');
-    assert.is(await misses(), 0, 'without deep keys those of actions serve');
-    assert.ok((await readdir(join(dir, 'cache/v1/deep'))).length > 0, 'and deep keys are remembered again');
+    assert.is(await misses(), 0, 'without deep keys, the keys of actions lead to hits');
+    assert.ok((await readdir(join(dir, 'cache/v1/deep'))).length > 0, 'and deep keys are stored again');
 
     await forget('inputs');
-    assert.is(await misses(), 0, 'deep keys serve');
+    assert.is(await misses(), 0, 'deep keys lead to hits');
 
     const words = join(checkout, 'greeter/words.txt');
     await writeFile(words, 'some other words here\n');
-    assert.is(await misses(), 3, 'the script, the library and the program; what the edit does not reach is found');
+    assert.is(
+      await misses(),
+      3,
+      'the script, the library and the program are misses, and units that do not depend on the edited file are hits',
+    );
     await writeFile(words, 'one two three\n');
     await forget('inputs');
-    assert.is(await misses(), 0, 'taken back, all is found again');
+    assert.is(await misses(), 0, 'after the edit is undone, all units are hits');
 
     await writeFile(join(checkout, 'shout/src/lib.rs'), '// not the same macro crate\n', { flag: 'a' });
-    assert.ok((await misses()) > 0, 'an edit at the bottom is no hit at the top');
+    assert.ok((await misses()) > 0, 'after an edit of a dependency, the program is not a hit');
   } finally {
     await rm(dir, { recursive: true, force: true });
   }

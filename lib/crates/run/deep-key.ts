@@ -1,6 +1,7 @@
-// The deep key of a unit: a digest over what it is made from, all the way down, known before anything runs. A hit on a program's deep key
-// fetches that program and visits nothing below it. The key of an action (lib/actions/action.ts) takes the bytes of dependencies instead, and so
-// stops a rebuild where they came out the same; both lead to the same result.
+// The deep key of a unit is a digest of its sources and of the deep keys of its dependencies. It is known
+// before any unit runs. A hit on the deep key of a program fetches the program without visiting its
+// dependencies. The key of an action (lib/actions/action.ts) contains the bytes of its dependencies instead.
+// It therefore avoids a rebuild if these bytes are unchanged. Both keys lead to the same result.
 import { filesOfResult, isActionKey, resultOf } from '../../actions/action.ts';
 import type { ActionKey, ActionRecord, ActionResult } from '../../actions/action.ts';
 import { digestOfPlace } from '../../actions/place.ts';
@@ -17,7 +18,7 @@ import { pathsOfUnit, treesOf } from '../unit/source-view.ts';
 
 export type DeepKey = Digest & { readonly __deepKey: true };
 
-/** The source files of a person's own package that a unit was made from: place -> digest. */
+/** The source files of the user's own package from which a unit was compiled, as digests by their places. */
 export type SourceFiles = Readonly<Record<string, Digest | null>>;
 
 export interface DeepHit {
@@ -26,15 +27,21 @@ export interface DeepHit {
 }
 
 export interface DeepKeys {
-  /** The keys of all units of a plan, in its order; undefined where a unit was never made from sources as they are now. */
+  /**
+   * Returns the keys of all units of a plan, in its order. Undefined for a unit that was never compiled from
+   * the current sources.
+   */
   ofPlan(units: readonly PlannedUnit[], tools: (unit: PlannedUnit) => Promise<Tools>): Promise<readonly (DeepKey | undefined)[]>;
-  /** The result that a key leads to, if all its artifacts are there. */
+  /** Returns the result for a key, if all its artifacts exist. */
   lookUp(key: DeepKey): Promise<DeepHit | undefined>;
-  /** Remembers a unit's result under its deep key, which it gives back. */
+  /** Stores a unit's result under its deep key. Returns the key. */
   remember(unit: PlannedUnit, tools: Tools, dependencies: readonly DeepKey[], files: SourceFiles, key: ActionKey): Promise<DeepKey>;
 }
 
-/** How many different lists of source files are remembered for one unit: branches that add and remove modules. */
+/**
+ * Limit of lists of source files that are stored for one unit. Branches that add or remove modules have
+ * different lists.
+ */
 const rememberedLists = 8;
 
 export async function openDeepKeys(cache: Cache, sandbox: ActionRecord['sandbox']): Promise<DeepKeys> {
@@ -56,7 +63,8 @@ export async function openDeepKeys(cache: Cache, sandbox: ActionRecord['sandbox'
 
   return {
     async ofPlan(units, toolsOf) {
-      if (!(await pointers.any())) return units.map(() => undefined); // a new cache: compilers need not wait until every source is read
+      // in a new cache, compilation need not wait until all sources are read
+      if (!(await pointers.any())) return units.map(() => undefined);
       cache.digests.expect(units.flatMap(({ place }) => (place.immutable && place.mount !== places.library ? [place.hostDir] : [])));
       const keys: (DeepKey | undefined)[] = [];
       for (const unit of units) {
@@ -88,7 +96,10 @@ export async function openDeepKeys(cache: Cache, sandbox: ActionRecord['sandbox'
     },
   };
 
-  /** The key for the sources as they are now. Of the lists of files that a unit was ever made from, the one that leads to a result counts. */
+  /**
+   * Returns the key for the current sources. Of the stored lists of source files of the unit, the one that
+   * leads to a result is used.
+   */
   async function present(unit: PlannedUnit, tools: Tools, dependencies: readonly DeepKey[]): Promise<DeepKey | undefined> {
     const own = await statics(unit, tools);
     if (unit.place.immutable) return keyOf(own, dependencies, {});
@@ -100,13 +111,14 @@ export async function openDeepKeys(cache: Cache, sandbox: ActionRecord['sandbox'
   }
 }
 
-/** What a unit is, apart from its own source files and its dependencies. */
+/** Returns a digest of a unit without its own source files and its dependencies. */
 async function staticsOf(unit: PlannedUnit, tools: Tools, cache: Cache, sandbox: ActionRecord['sandbox']): Promise<Digest> {
   const { hash, owner, place, declaredEnv, configEnv, primary, profileName, targetFile, checkout, granted, sysroot } = unit;
   return digestRecord({
     format: 3,
     hash,
-    // Apart, not merged: which of two values of one name counts is the action's business, and a change of either must show.
+    // The variables are not merged. The action decides which of two values of one name is used, and a change
+    // of either must change the key.
     env: [{ ...configEnv }, packageEnv(owner, place), { ...declaredEnv }],
     tests: { ...testEnv(unit, unit.triple) },
     scripts: [owner.links ?? null, owner.hasLibrary, profileName, primary],
@@ -121,10 +133,13 @@ async function staticsOf(unit: PlannedUnit, tools: Tools, cache: Cache, sandbox:
   });
 }
 
-/** Has everything that was made in this build the sources that it was made from still? Looks at them, so that they are among what was looked at. */
+/**
+ * Whether all units that were compiled in this build still have the same sources. Reads these, so that they
+ * are recorded as observations.
+ */
 export async function sameSources(made: ReadonlyMap<PlannedUnit, SourceFiles | undefined>, cache: Cache): Promise<boolean> {
   for (const [unit, files] of made) {
-    if (!files) return false; // they changed while it was made
+    if (!files) return false; // they changed during the compilation
     const mounts = pathsOfUnit(unit);
     for (const [place, digest] of Object.entries(files)) if ((await digestOfPlace(place, mounts, cache)) !== digest) return false;
   }

@@ -1,5 +1,5 @@
-// What a remembered build has besides outputs: the lines for editors, and paths of the checkout that a link leads to. What leads to another
-// build is in lib/crates/compile.test.ts.
+// Parts of a stored build other than its outputs: the lines for editors, and paths of a checkout that is
+// reached through a link. lib/crates/compile.test.ts checks which changes lead to another build.
 import { cp, readFile, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -16,14 +16,14 @@ const hostEnv = Object.fromEntries(Object.entries(process.env).filter((entry): e
 const words = { packages: [], bins: [], lib: false, features: [], defaultFeatures: true, profile: 'dev', triple: undefined };
 const settings = { hostEnv, toolchain: undefined, rustSrc: undefined, jobs: 2, sandbox: true, shorten: String, colour: false };
 
-/** A checkout of the fixture with one warning. */
+/** Creates a checkout of the fixture with one warning. */
 async function checkoutIn({ folder, write }: Scratch, name: string): Promise<string> {
   await cp(fixture, join(folder, name), { recursive: true });
   await write(`${name}/greeter/src/main.rs`, 'fn main() { let idle = 1; }\n');
   return join(folder, name);
 }
 
-/** Whether cargo was asked, and the number of units that ran. */
+/** Compiles. Returns whether cargo made a plan, and the number of units that ran. */
 async function build(
   { reopen, context }: Scratch,
   dir: string,
@@ -51,7 +51,7 @@ async function build(
   }
 }
 
-test('the lines for editors are printed again without a plan, and a damaged file that they name is made again', async () => {
+test('the lines for editors are printed again without a plan, and a damaged file that they name is built again', async () => {
   await withScratch(async (scratch) => {
     const { folder, blob } = scratch;
     const checkout = await checkoutIn(scratch, 'checkout');
@@ -76,7 +76,7 @@ test('the lines for editors are printed again without a plan, and a damaged file
     assert.equal((await into('one')).lines, fresh);
     assert.equal(await readFile(macro), bytes);
 
-    const elsewhere = await into('two'); // the lines name the folder
+    const elsewhere = await into('two'); // the lines contain the folder
     assert.is(elsewhere.planned, true);
     assert.ok(elsewhere.lines.some((line) => line.includes(join(folder, 'two/deps/'))));
 

@@ -1,5 +1,6 @@
-// A whole build that is remembered with everything it looked at: when all of that is as it was, the next build of the same projects hands
-// out the same files without planning anything. It only saves work: whatever differs leads to a build as usual, which is remembered in its stead.
+// The stored answer of a whole build, with all observations of files that the build made. If all of them
+// still hold, the next build of the same projects publishes the same files without planning. This only saves
+// time. After any change the build runs as usual, and its answer replaces the stored one.
 import { isWrittenLooks } from '../../cache/digests/written-looks.ts';
 import type { WrittenLooks } from '../../cache/digests/written-looks.ts';
 import type { Digest, Json } from '../../core/digest.ts';
@@ -15,37 +16,37 @@ import type { ProjectRequest } from '../plan/plan.ts';
 import { sysrootDigest } from '../project.ts';
 import type { Project } from '../project.ts';
 
-/** What is wanted, and by what it is made. */
+/** The requested projects, and the toolchains and options to build them. */
 export interface BuildQuestion {
   readonly requests: readonly ProjectRequest[];
   readonly options: CompileOptions;
   readonly jobs: number;
 }
 
-/** What is told of a build with nothing new. */
+/** An event that is reported for a build with nothing new. */
 export type Told = Extract<Event, { kind: 'unit-finished' | 'diagnostic' | 'units-skipped' }>;
 
-/** What a build came to. */
+/** The result of a build. */
 export interface BuildAnswer {
   readonly units: number;
-  /** Hits and messages of the same build with nothing new, in the order in which they are told. */
+  /** Hits and messages of the same build with nothing new, in the order in which they are reported. */
   readonly told: readonly Told[];
   /** The outputs of each project. */
   readonly outputs: readonly ReadonlyMap<string, Output>[];
   /** The doc tests of each project. */
   readonly docTests: readonly (readonly TestProgram[])[];
-  /** How the folders of the person's packages were shown to him in messages. */
+  /** How messages display the folders of the user's packages. */
   readonly shown: Readonly<Record<string, string>>;
   /**
-   * The standard libraries of other targets that units were compiled with: what a project is compiled for may be known to its
-   * configuration alone.
+   * The standard libraries of other triples that units were compiled with. The triple of a project may be
+   * named only by its configuration.
    */
   readonly targets: readonly TargetLibrary[];
-  /** What was printed of all units, where they were watched. */
+  /** The lines of all units, if they were requested. */
   readonly unitLines: UnitLines | undefined;
 }
 
-/** The toolchain's own standard library of a target. */
+/** The standard library of a triple that belongs to the toolchain. */
 export interface TargetLibrary {
   /** The path of the toolchain's rustc. */
   readonly rustc: string;
@@ -54,18 +55,18 @@ export interface TargetLibrary {
 }
 
 export interface BuildMemory {
-  /** What the same build came to, if everything it looked at is as it was. */
+  /** Returns the answer of the same build, if all its observations still hold. */
   recall(): Promise<BuildAnswer | undefined>;
-  /** Remembers a build with what the cache looked at so far. */
+  /** Stores the answer of a build, with all observations of the cache so far. */
   keep(answer: BuildAnswer): Promise<void>;
 }
 
-/** An answer, and what the build that gave it looked at. */
+/** An answer, and the observations of the build that returned it. */
 interface Kept extends BuildAnswer {
   readonly looks: WrittenLooks;
 }
 
-/** The kind of its records in the cache. */
+/** The kind of these records in the cache. */
 const buildsKind = 'builds';
 
 export async function openBuildMemory(question: BuildQuestion, context: Context): Promise<BuildMemory> {
@@ -75,7 +76,7 @@ export async function openBuildMemory(question: BuildQuestion, context: Context)
   const records = await cache.records<Json>(buildsKind, (value): value is Json => isTable(value));
   return {
     async recall() {
-      // In a new cache, planning need not wait until compilers are known.
+      // In a new cache, planning need not wait until the compilers are known.
       const record = (await records.any()) ? await records.get(await key()) : undefined;
       const kept = record === undefined ? undefined : keptOf(record);
       if (!kept || !Object.entries(kept.shown).every(([path, text]) => shorten(path) === text)) return undefined;
@@ -105,7 +106,7 @@ async function keyOf({ requests, options, jobs }: BuildQuestion, context: Contex
     rustSrc?.digest ?? null,
   ]);
   return digestRecord({
-    format: 7, // raised when an answer is written down in another way
+    format: 7, // increased when the format of a stored answer changes
     wanted,
     given: ['HOME', 'CARGO_HOME'].map((name) => hostEnv[name] ?? null),
     variables: { ...compilingVariables(hostEnv) },
@@ -162,7 +163,7 @@ function testJson({ files, ...test }: TestProgram): Json {
   return { ...test, files: Object.fromEntries(Object.entries(files).map(([place, one]) => [place, { ...one }] as const)) };
 }
 
-/** What `recordOf` wrote; undefined where a field is missing or of another type. */
+/** Returns the record that `recordOf` wrote. Undefined if a field is missing or has another type. */
 function keptOf(record: Json): Kept | undefined {
   if (!isTable(record)) return undefined;
   const { units, told, outputs, docTests, shown, targets, unitLines, looks } = record;
@@ -183,7 +184,7 @@ function isTold(value: unknown): value is Told {
   return kind === 'unit-finished' && typeof unit === 'string' && (outcome === 'hit' || outcome === 'built') && timed && isDigest(key);
 }
 
-/** The outputs of a project with their names. */
+/** Whether a value is a list of a project's outputs with their names. */
 function areOutputs(value: unknown): value is readonly (readonly [string, Output])[] {
   return isListOf(value, (row): row is readonly [string, Output] => Array.isArray(row) && typeof row[0] === 'string' && isOutput(row[1]));
 }

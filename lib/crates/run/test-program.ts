@@ -1,5 +1,5 @@
-// What is known of a compiled test, example or benchmark besides its bytes: its name among the outputs, and for what is run, where and with
-// which environment cargo would run it. Paths in it are places of the sandbox, because the program was compiled with these.
+// Describes a compiled test, example or benchmark: its name among the outputs, and the folder and environment
+// in which cargo would run it. Paths are places of the sandbox, because the program was compiled with these.
 import { filesOfResult } from '../../actions/action.ts';
 import type { FileArtifact } from '../../actions/action.ts';
 import { here } from '../../actions/place.ts';
@@ -14,7 +14,10 @@ import { libraryArtifacts, outDirOf, outDirsOf } from '../unit/inputs.ts';
 import { isWithin, placeOfHostPath, places } from '../unit/places.ts';
 import { featureArgs, ltoArgs } from '../unit/rustc-args.ts';
 
-/** The name of an output of a unit that is no library and no program of `bin`: "tests/NAME", "examples/NAME". `own`: in front of the name. */
+/**
+ * Returns the name of an output that is neither a library nor a program of `bin`: "tests/NAME",
+ * "examples/NAME". `own` is put before the name.
+ */
 export function otherOutputName({ unit }: PlannedUnit, own: string): string {
   const { target } = unit;
   const kind = testKindOf(unit);
@@ -23,12 +26,12 @@ export function otherOutputName({ unit }: PlannedUnit, own: string): string {
   return `tests/${own}${target.name}${kind === 'test' ? '' : `.${kind}`}`;
 }
 
-/** What the tests of a unit are. */
+/** Returns the kind of a unit's tests. */
 export function testKindOf({ target }: PlannedUnit['unit']): TestProgram['kind'] {
   return testKinds.find((kind) => kind !== 'lib' && kind !== 'doc' && target.kind.includes(kind)) ?? 'lib';
 }
 
-/** How a unit that was compiled with its tests is run. `artifact` is its program. */
+/** Returns how the program of a unit that was compiled with its tests is run. `artifact` is the program. */
 export function testProgramOf(planned: PlannedUnit, artifact: FileArtifact, built: ReadonlyMap<number, BuiltUnit>): TestProgram {
   const { unit, owner, place, triple, profileDir } = planned;
   const runner = runnerWords(planned);
@@ -71,7 +74,10 @@ export function testProgramOf(planned: PlannedUnit, artifact: FileArtifact, buil
   };
 }
 
-/** How rustdoc tests the documentation of a library: with cargo's arguments (run_doc_tests in cargo's ops/cargo_test.rs). */
+/**
+ * Returns how rustdoc tests the documentation of a library, with cargo's arguments (run_doc_tests in cargo's
+ * ops/cargo_test.rs).
+ */
 export function docTestOf(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>): TestProgram {
   const { unit, owner, place, triple, profileDir, target, source, lints, linker, toolchain } = planned;
   const runner = runnerWords(planned);
@@ -144,7 +150,10 @@ export function docTestOf(planned: PlannedUnit, built: ReadonlyMap<number, Built
   };
 }
 
-/** What a program is started by: of a path in the user's folders its place, so that a second checkout has the same words. */
+/**
+ * Returns the command line of the runner. A path in the user's folders is replaced by its place, so that a
+ * second checkout has the same arguments.
+ */
 function runnerWords({ testing, trees }: PlannedUnit): readonly string[] {
   if (!testing?.runner) return [];
   const { program, args } = testing.runner;
@@ -152,13 +161,13 @@ function runnerWords({ testing, trees }: PlannedUnit): readonly string[] {
   return [isWithin(path, trees.common) ? placeOfHostPath(path, trees) : path, ...args];
 }
 
-/** What rustdoc is told of it: since cargo 1.89. */
+/** Returns the arguments that pass the runner to rustdoc, as cargo does since 1.89. */
 function runtoolArgs([program, ...args]: readonly string[]): readonly string[] {
   if (program === undefined) return [];
   return ['--test-runtool', program, ...args.flatMap((word) => ['--test-runtool-arg', word])];
 }
 
-/** The user's folders, the toolchain, and the package where it is not one of the user's own. */
+/** Returns the mounts: the user's folders, the toolchain, and the package if it is not one of the user's own. */
 function mountsOf({ place, trees, toolchain }: PlannedUnit): TestProgram['mounts'] {
   return { [here]: trees.common, [places.toolchain]: toolchain.sysroot, ...(place.immutable ? { [place.mount]: place.hostDir } : {}) };
 }

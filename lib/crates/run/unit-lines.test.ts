@@ -1,4 +1,4 @@
-// Which files the lines of a unit name, and which of them are written for editors.
+// Which files the lines of a unit name, and which of these files are written for editors.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { FileArtifact } from '../../actions/action.ts';
@@ -33,7 +33,7 @@ test('a procedural macro is written for editors, and other outputs are only name
   assert.equal([read.executable, program.files, read.fresh], ['/out/bin/my-bin', [], true]);
 });
 
-test('the folder of a build script is written even if it is empty, and a script that failed has no line', () => {
+test('the folder of a build script is written even if it is empty, and a failed script has no line', () => {
   const run = built(unitOf(targets.script, { mode: 'run-custom-build', profile: dev }), ['generated.rs']);
   const { folders, files } = linesOfUnit(run, request);
   assert.is(folders.length, 1);

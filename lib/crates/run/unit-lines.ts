@@ -1,5 +1,6 @@
-// The lines of --message-format json about one unit that is done, with the files that they name. Procedural macros and the output folders of
-// build scripts have to be there, because rust-analyzer loads them; other files that a line names may not be there. Pure.
+// The lines of --message-format json about one finished unit, with the files that they name. Procedural
+// macros and the output folders of build scripts must exist, because rust-analyzer loads them. Other files
+// that a line names need not exist. Only computes.
 import { basename, join } from 'node:path';
 import { filesOfResult } from '../../actions/action.ts';
 import type { FileArtifact } from '../../actions/action.ts';
@@ -19,11 +20,11 @@ export interface LinesRequest {
   readonly fresh: boolean;
 }
 
-/** The lines of a unit that is done. */
+/** Returns the lines of a finished unit. */
 export function linesOfUnit(built: BuiltUnit, { out, ansi, fresh }: LinesRequest): UnitLines {
   const { planned, result } = built;
   if (isScriptRun(planned.unit)) {
-    // The folder has cargo's name for it.
+    // The folder has the name that cargo gives it.
     const folder = join('build', `${planned.owner.name}-${planned.hash}`, 'out');
     const files = filesOfResult(result).map((file) => ({ ...file, path: join(folder, file.path) }));
     return { lines: [scriptExecuted(built, join(out, folder))], folders: [folder], files };
@@ -33,7 +34,7 @@ export function linesOfUnit(built: BuiltUnit, { out, ansi, fresh }: LinesRequest
   return { lines, folders: [], files };
 }
 
-/** The lines of a unit that could not be compiled. */
+/** Returns the lines of a unit that could not be compiled. */
 export function linesOfFailure(planned: PlannedUnit, stderr: string, ansi: boolean): readonly string[] {
   return isScriptRun(planned.unit) ? [] : compilerMessages(planned, stderr, ansi);
 }

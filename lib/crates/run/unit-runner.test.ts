@@ -1,4 +1,4 @@
-// How the action of a unit is run: the action cache and the jobserver are puppets.
+// How the action of a unit is run. The action cache and the jobserver are puppets.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { packageOf, targets, unitOf, workPlace } from '../../dev/testing/sample-units.ts';
@@ -25,7 +25,7 @@ function unit(target: keyof typeof targets): PlannedUnit {
   } as PlannedUnit;
 }
 
-/** A runner whose action cache is `make`; `opened` has what it opened and closed. */
+/** Returns a runner whose action cache is `make`. `opened` records what the runner opened and closed. */
 function puppetRunner(make: (action: Action) => Promise<Made>) {
   const events: Event[] = [];
   const opened: string[] = [];
@@ -67,7 +67,7 @@ function run(target: keyof typeof targets, more: { readonly ending?: AbortSignal
   return { unit: unit(target), job: { action } as Job, metadataReady: () => undefined, ending };
 }
 
-test('the jobserver is opened by the first unit that runs, the tracer by the first of the user, and both once', async () => {
+test('the jobserver is opened by the first unit that runs and the tracer by the first unit of the user, each once', async () => {
   const { runner, opened } = puppetRunner(async () => made);
   await runner.close();
   assert.equal(opened, []);
@@ -91,7 +91,7 @@ test('a command gets the jobserver, and its unit is reported as started when the
   assert.equal(events, [{ kind: 'unit-started', unit: 'lib' }]);
 });
 
-test('no command starts when the walk is ending', async () => {
+test('no command starts while the walk is ending', async () => {
   const { runner, events } = puppetRunner(async (action) => {
     await action.slot?.(() => Promise.reject(new Error('it was started')));
     return made;

@@ -1,5 +1,6 @@
-// Runs the action of a unit: with a token of the jobserver for its command, the folder of its incremental state, the tracer for packages of the
-// user's own, and the early announcement of a library's metadata. Knows nothing of other units.
+// Runs the action of a unit. Its command gets a token of the jobserver and the folder of its incremental
+// state. For the user's own packages it also gets the tracer. The runner announces the metadata of a library
+// as soon as it exists. It knows nothing of other units.
 import { join } from 'node:path';
 import type { Action, Artifact } from '../../actions/action.ts';
 import type { Jobserver } from '../../actions/jobserver.ts';
@@ -25,17 +26,20 @@ export interface RunnerOptions {
   readonly watchUnits?: UnitWatch | undefined;
   /** Called when the first unit has to run. */
   readonly openJobserver: () => Promise<Jobserver>;
-  /** Called when the first unit of the user's own has to run. Resolves with undefined where the host has no tracer. */
+  /**
+   * Called when the first unit of the user's own packages has to run. Resolves with undefined if no tracer
+   * works on this host.
+   */
   readonly openTracer: () => Promise<Tracer | undefined>;
 }
 
-/** What the walk has to say of one run. */
+/** The arguments of one run, which the walk passes. */
 export interface UnitRun {
   readonly unit: PlannedUnit;
   readonly job: Job;
-  /** Called when the metadata of a library is there, while its compilation still runs. */
+  /** Called when the metadata of a library exists, while its compilation still runs. */
   readonly metadataReady: (artifact: Artifact) => void;
-  /** Aborts when no command is started any more. A command that runs is not ended by it. */
+  /** Aborts when no further command may start. A running command is not stopped. */
   readonly ending: AbortSignal;
 }
 
@@ -50,7 +54,7 @@ export class UnitRunner {
     this.#context = context;
   }
 
-  /** Returns the result. A command that fails is a Failure with the messages of the compiler or the build script. */
+  /** Returns the result. A failed command is a Failure with the messages of the compiler or the build script. */
   async run(run: UnitRun): Promise<Extract<Made, { readonly ok: true }>> {
     const { unit, job } = run;
     const { actions, sandbox, showing, openJobserver, openTracer } = this.#options;
@@ -74,13 +78,16 @@ export class UnitRunner {
     throw failure(unit, made, showing);
   }
 
-  /** Closes what was opened. Nothing runs any more. */
+  /** Closes what was opened. No command runs at this time. */
   async close(): Promise<void> {
     await this.#tracer?.catch(() => undefined);
     await (await this.#jobserver)?.close();
   }
 
-  /** The command runs with a token, and is reported as started when it has the first one. */
+  /**
+   * Returns the slot of an action. The command runs with a token, and is reported as started when it gets the
+   * first token.
+   */
   #slot({ unit, ending }: UnitRun, jobserver: Jobserver): NonNullable<Action['slot']> {
     let started = false;
     return (command) =>
@@ -100,7 +107,7 @@ export class UnitRunner {
   }
 }
 
-/** The file that rustc announces when a library's users can start. */
+/** Returns the name of the file that rustc announces when the units that depend on a library can start. */
 function metadataName({ unit, hash }: PlannedUnit): string {
   return `lib${unit.target.name.replaceAll('-', '_')}-${hash}.rmeta`;
 }

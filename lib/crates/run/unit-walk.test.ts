@@ -1,6 +1,7 @@
-// Three projects declare different variables and share a leaf package of the user's. The leaf is three units with one action. The
-// action cache and the runner are puppets: each look-up and each run waits until the test lets it end. The guess of what a first
-// compilation costs, from real folders.
+// Three projects declare different variables and share a leaf package of the user. The leaf is planned as
+// three units that have one action. The action cache and the runner are puppets. Each look-up and each run
+// waits until the test lets it end. Another test checks the estimated cost of a first compilation with real
+// folders.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { actionKey } from '../../actions/action.ts';
@@ -23,12 +24,12 @@ type Name = 'a' | 'b' | 'c';
 
 const leafResult: ActionResult = { artifacts: [], stdout: '', stderr: '', durationMs: 1 };
 
-/** The leaf as the plan of a project has it. */
+/** Returns the leaf as it is in the plan of a project. */
 function leafOf(project: Name): PlannedUnit {
   const known: Partial<PlannedUnit> = {
     unit: unitOf({}),
     owner: packageOf({ dir: '/nowhere' }),
-    place: { ...workPlace, foreign: true }, // so that its sources are not read to guess how long it takes
+    place: { ...workPlace, foreign: true }, // its sources are not read to estimate the time
     source: 'src/lib.rs',
     lto: { kind: 'only-object' },
     lints: { flags: [], checkCfg: [] },
@@ -52,13 +53,16 @@ function leafOf(project: Name): PlannedUnit {
   return { ...known, toolchain } as PlannedUnit;
 }
 
-/** A walk over the three leaves. A project's unit is described, looked up and run when the test opens these gates. */
+/**
+ * A walk over the three leaves. The unit of a project is described, looked up and run when the test opens the
+ * gate for it.
+ */
 class Puppets {
   readonly lookedUp: Name[] = [];
   readonly started: Name[] = [];
   readonly events: Event[] = [];
   readonly abort = new AbortController();
-  /** Whether results are used but not remembered. */
+  /** Whether results are used but not stored. */
   forgetful = false;
   outcome: unknown = 'unfinished';
   readonly #gates = new Map<string, PromiseWithResolvers<void>>();
@@ -72,7 +76,7 @@ class Puppets {
     );
   }
 
-  /** Opens gates in this order, and lets everything happen that each of them allows. */
+  /** Opens gates in this order, and after each waits for everything that it allows. */
   async open(...gates: readonly `${'describe' | 'look up' | 'run'} ${Name}`[]): Promise<void> {
     for (const gate of gates) {
       this.#gate(gate).resolve();
@@ -143,7 +147,7 @@ test('a third unit with the action of two others is built when both are looked u
   assert.equal(puppets.started, ['a']);
 });
 
-test('equal actions run once, whichever unit is looked up first', async () => {
+test('equal actions run once, independently of the unit that is looked up first', async () => {
   for (const [first, second, third] of ['abc', 'acb', 'bac', 'bca', 'cab', 'cba'].map((order) => [...order] as Name[])) {
     if (!first || !second || !third) continue;
     const puppets = new Puppets();
@@ -159,7 +163,7 @@ test('equal actions run once, whichever unit is looked up first', async () => {
 
 test('a unit that finds no result of an equal action runs by itself, and the third one still waits', async () => {
   const puppets = new Puppets();
-  puppets.forgetful = true; // as where a source changed while the command ran
+  puppets.forgetful = true; // as if a source changed while the command ran
   await puppets.open('describe a', 'describe b', 'describe c', 'look up a', 'look up b', 'look up c', 'run a');
   assert.equal(
     [puppets.lookedUp, puppets.started],
@@ -173,7 +177,7 @@ test('a unit that finds no result of an equal action runs by itself, and the thi
   assert.equal(puppets.started, ['a', 'b', 'c']);
 });
 
-test('after a failure the units that wait for the equal action end with it, and none of them is looked up or started', async () => {
+test('after a failure, units that wait for the same action fail too, and none of them is looked up or started', async () => {
   const puppets = new Puppets();
   await puppets.open('describe a', 'describe b', 'describe c', 'look up a');
   await puppets.fail('a', new Error('no'));
@@ -181,7 +185,7 @@ test('after a failure the units that wait for the equal action end with it, and 
   assert.equal([puppets.lookedUp, puppets.started], [['a'], ['a']]);
 });
 
-test('an interrupt ends the units that wait, and the walk as soon as what runs has ended', async () => {
+test('an interrupt ends waiting units at once, and the walk as soon as the running units have ended', async () => {
   const puppets = new Puppets();
   await puppets.open('describe a', 'describe b', 'describe c', 'look up a');
   puppets.abort.abort(new Error('interrupted'));
@@ -192,7 +196,7 @@ test('an interrupt ends the units that wait, and the walk as soon as what runs h
   assert.equal([puppets.lookedUp, puppets.started], [['a'], ['a']]);
 });
 
-test("a person's own package costs by its Rust source and by what it is linked from, other people's packages and scripts all the same", async () => {
+test('the estimate for an own package depends on its source and its linked units, and is constant for third-party packages and scripts', async () => {
   await withScratch(async ({ write, folder }) => {
     const source = 'x'.repeat(50_000);
     const srcPath = await write('src/lib.rs', source);
@@ -209,7 +213,7 @@ test("a person's own package costs by its Rust source and by what it is linked f
   });
 });
 
-test('of a library in the folder of its package, what lies below that folder is not counted', async () => {
+test('for a library in the folder of its package, folders in that folder are not counted', async () => {
   await withScratch(async ({ write, folder }) => {
     const srcPath = await write('lib.rs', 'x'.repeat(10_000));
     await write('target/debug/build/made/out/huge.rs', 'x'.repeat(1_000_000));

@@ -1,7 +1,8 @@
-// Gets every unit that a plan's results need: by its deep key where nothing it was made from has changed, else by the key of its
-// action, else by running it. The roots are asked for first, so that a project with nothing new visits nothing below them. What is
-// missing runs in the order of what units cost, timed or guessed.
-// States of a unit: planned -> (deep key found: done) or described -> (action found: done) or missed -> running -> (metadata ready ->) done.
+// Obtains every unit that the results of a plan need. A unit is found by its deep key if none of its sources
+// has changed, else by the key of its action. Otherwise it runs. The roots are looked up first, so that a
+// project with nothing new visits none of its dependencies. Missing units run in the order of their cost,
+// which is measured or estimated. States of a unit: planned -> (deep key found: done) or described -> (action
+// found: done) or missed -> running -> (metadata ready ->) done.
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import pLimit from 'p-limit';
@@ -26,7 +27,7 @@ import type { UnitRunner } from './unit-runner.ts';
 import type { Tools } from '../toolchain/identity.ts';
 import { parseDirectives, scriptRefusal } from '../unit/directives.ts';
 
-/** What the units of a plan are looked up and run with. */
+/** The parts with which the units of a plan are looked up and run. */
 export interface UnitBuild {
   readonly plan: Plan;
   readonly cache: Pick<Cache, 'records'>;
@@ -35,32 +36,35 @@ export interface UnitBuild {
   readonly runner: Pick<UnitRunner, 'run'>;
   readonly reports: UnitReports;
   readonly tools: (unit: PlannedUnit) => Promise<Tools>;
-  /** Returns the job of a unit. All its dependencies are in `built`, or their metadata is. */
+  /** Returns the job of a unit. All its dependencies, or their metadata, are in `built`. */
   readonly describe: (unit: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>) => Promise<Job>;
-  /** True: each unit is described, so none is looked up by its deep key. */
+  /** If true, each unit is described, and none is looked up by its deep key. */
   readonly describeAll: boolean;
-  /** True: units that nothing missing needs are looked up as well. */
+  /** If true, units that no missing unit needs are looked up too. */
   readonly lookUpAll: boolean;
-  /** Reports why a unit is a miss. */
+  /** Whether the reason of each miss is reported. */
   readonly explain: boolean;
   readonly jobs: number;
 }
 
 export interface Walked {
-  /** The units that are needed for the plan's roots, by index in the plan. */
+  /** The units that the roots of the plan need, by their index in the plan. */
   readonly built: ReadonlyMap<number, BuiltUnit>;
-  /** Of the units that no deep key led to, the source files that they were made from; undefined where these changed meanwhile. */
+  /**
+   * The source files of the units that were not found by a deep key. Undefined for a unit whose source files
+   * changed meanwhile.
+   */
   readonly sources: ReadonlyMap<PlannedUnit, SourceFiles | undefined>;
 }
 
-/** Gets the units; a failing one is a Failure, and what was finished is kept. */
+/** Obtains the units. A failing unit is a Failure, and results of finished units are kept. */
 export function buildUnits(build: UnitBuild, context: Context): Promise<Walked> {
   return new UnitWalk(build, context).walkPlan();
 }
 
-/** So many units more than may run have their inputs staged, or their results stored. */
+/** The number of units, in addition to running ones, that may have their inputs staged or their results stored. */
 const stagedAhead = 1;
-/** So many units are described or looked up at once. */
+/** The number of units that are described or looked up concurrently. */
 const readers = 32;
 
 /** A unit whose action has no result. It holds the key of its action until it has run. */
@@ -74,14 +78,18 @@ class UnitWalk {
   readonly #build: UnitBuild;
   readonly #context: Context;
   readonly #built = new Map<number, BuiltUnit>();
-  /** The deep keys of the plan's units, undefined where one is not known (yet). */
+  /** The deep keys of the plan's units. Undefined if a key is not known, or not yet. */
   #deepKeys: (DeepKey | undefined)[] = [];
-  /** For units that no deep key led to, the action key and source files, from which their deep keys follow. */
+  /**
+   * The action key and source files of units that were not found by a deep key. Their deep keys are computed
+   * from these.
+   */
   readonly #actions = new Map<number, Pick<Done, 'key' | 'files'>>();
   readonly #missed = new Map<number, Missed>();
   /**
-   * Projects that declare different variables plan units apart whose actions turn out to be the same: only one of them runs at a time, and the others
-   * find its result. After a failure the unit that failed keeps its key; the end of the walk frees those that wait.
+   * Projects that declare different variables have separate units, which can have the same action. Only one
+   * of these units runs at a time, and the others find its result. After a failure the failed unit keeps its
+   * key. The end of the walk releases the waiting units.
    */
   readonly #coalescer = new Coalescer<ActionKey>();
   readonly #reading = pLimit(readers);
@@ -103,7 +111,10 @@ class UnitWalk {
     return { built: this.#built, sources: new Map(missing.map((node) => [this.#unit(node), this.#actions.get(node)?.files])) };
   }
 
-  /** Looks up the roots, then what is needed below those that are missing. Returns the nodes that no deep key led to, in the plan's order. */
+  /**
+   * Looks up the roots, then the needed dependencies of missing units. Returns the nodes that were not found
+   * by a deep key, in the plan's order.
+   */
   async #lookUpDeepKeys(): Promise<readonly number[]> {
     const { units, roots } = this.#build.plan;
     const tested = roots.flatMap(({ docTests = [] }) =>
@@ -115,7 +126,7 @@ class UnitWalk {
       units,
       asked.filter((node) => !this.#built.has(node)),
     );
-    // Warnings of the user's own packages are shown again although nothing below a root is needed.
+    // Warnings of the user's own packages are shown again, even if no dependency of a root is needed.
     const { lookUpAll } = this.#build;
     const own = units.flatMap((unit, node) => (!lookUpAll && (unit.place.foreign || unit.unit.isStd) ? [] : [node]));
     await this.#takeDeep([...new Set([...needed, ...own])]);
@@ -148,14 +159,17 @@ class UnitWalk {
     });
   }
 
-  /** How long a unit took when it was last run, in ms, else a guess. */
+  /** Returns how long the last run of a unit took, in ms, else an estimate. */
   async #weight(node: number, durations: Records<number>): Promise<number> {
     const unit = this.#unit(node);
     const linked = needsOnlyMetadata(unit.unit) ? 0 : reachable(this.#build.plan.units, [node]).size - 1;
     return (await durations.get(digestBytes(unit.hash))) ?? guessedMs(unit, linked);
   }
 
-  /** Describes a planned unit whose dependencies are done. Whether its action has a result: else it is missed. */
+  /**
+   * Describes a planned unit whose dependencies are done. Returns whether its action has a result. Otherwise
+   * the unit is missed.
+   */
   async #lookUp(node: number, ending: AbortSignal): Promise<boolean> {
     const { actions, explain, describe } = this.#build;
     const unit = this.#unit(node);
@@ -173,7 +187,7 @@ class UnitWalk {
     return false;
   }
 
-  /** Runs a unit that is missed. */
+  /** Runs a unit that was missed. */
   async #run(node: number, announce: () => void, ending: AbortSignal, durations: Records<number>): Promise<void> {
     const unit = this.#unit(node);
     const missed = this.#missed.get(node);
@@ -206,7 +220,7 @@ class UnitWalk {
     return done;
   }
 
-  /** In the plan's order, so that a unit's dependencies have their keys before it. */
+  /** Stores deep keys in the plan's order, so that the keys of dependencies are known before. */
   async #rememberDeepKeys(missing: readonly number[]): Promise<void> {
     const { deep, tools } = this.#build;
     for (const node of missing) {
@@ -225,7 +239,10 @@ class UnitWalk {
   }
 }
 
-/** Throws a Failure for a build script that prints what cargo refuses, whether it ran now or its result was found. */
+/**
+ * Returns the finished unit. Throws a Failure for a build script whose output cargo would refuse, both after
+ * a run and after a hit.
+ */
 function builtUnit(planned: PlannedUnit, result: ActionResult): BuiltUnit {
   const directives = isScriptRun(planned.unit) ? parseDirectives(result.stdout, planned.owner.name) : undefined;
   const refusal = directives && scriptRefusal(directives, planned.owner, planned.toolchain.unstableCargo);
@@ -233,22 +250,28 @@ function builtUnit(planned: PlannedUnit, result: ActionResult): BuiltUnit {
   return { planned, result, directives };
 }
 
-/** Of any unit, and of a build script. */
+/** The least estimate for any unit, and the estimate for a build script. */
 const leastMs = 500;
-/** Of a person's own source: the heaviest own libraries of seven programs took 23 to 231 ms for each thousand bytes, optimised. */
+/**
+ * Time per byte of the user's own source. The largest own libraries of seven programs took 23 to 231 ms per
+ * 1000 bytes, optimized.
+ */
 const msPerByte = 0.03;
-/** Of a program, for each unit below it: 4 to 181 ms in the same seven. */
+/** Time per dependency of a linked program. In the same seven programs it was 4 to 181 ms. */
 const msPerLinked = 50;
 
-/** Milliseconds on one core. `linked`: of how many units it is linked, 0 for a library. */
+/**
+ * Returns the estimated time of a unit in milliseconds on one core. `linked` is the number of units that are
+ * linked into it, 0 for a library.
+ */
 export async function guessedMs({ unit, owner, place }: Pick<PlannedUnit, 'unit' | 'owner' | 'place'>, linked: number): Promise<number> {
   if (place.foreign || unit.isStd || isScriptRun(unit) || isBuildScript(unit)) return leastMs;
   const folder = dirname(unit.target.srcPath);
-  // The package's own folder has much else below it: tests, perhaps what other builds have left.
+  // The folder of the package also contains tests, and possibly output of other builds.
   return leastMs + (await rustBytes(folder, folder !== owner.dir)) * msPerByte + linked * msPerLinked;
 }
 
-/** The size of all Rust sources in a folder; 0 where there is none. */
+/** Returns the size of all Rust sources in a folder, in bytes. 0 if there is no folder. */
 async function rustBytes(folder: string, recursive: boolean): Promise<number> {
   const entries = (await absentAsUndefined(readdir(folder, { recursive, withFileTypes: true }))) ?? [];
   const sources = entries.filter((entry) => entry.isFile() && entry.name.endsWith('.rs'));

@@ -1,4 +1,5 @@
-// A test that leaves a process with its output open, as one that starts a daemon does: cargo test does not wait for that process.
+// A test that leaves a process which holds its output open, for example a daemon. `cargo test` does not wait
+// for such a process.
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,7 +11,10 @@ import { outputOf, run } from '../../core/sh.ts';
 const task = join(import.meta.dirname, '../../../tasks/crates.ts');
 const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 
-/** Its first test leaves a process that waits until somebody opens the pipe, and ends when that process has a group of its own. */
+/**
+ * The first test leaves a process that waits until another process opens the pipe. The test then ends, if
+ * that process has its own process group.
+ */
 const source = `
 use std::process::Command;
 
@@ -25,7 +29,7 @@ fn leaves() {
 fn plain() {}
 `;
 
-test('a test program that leaves a process passes with a remark, and its result is not memoized', async () => {
+test('a test program that leaves a process passes with a note, and its result is not memoized', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'bloomery-leaky-'));
   const [hold, ready] = [join(dir, 'hold'), join(dir, 'ready')];
   const project = join(dir, 'project');
@@ -51,7 +55,7 @@ test('a test program that leaves a process passes with a remark, and its result 
       assert.match(stderr, /tests\/leaky\.lib: 2 tests passed in [\d.]+ s; a process that it left holds its output open/);
     }
   } finally {
-    const opened = openSync(hold, 'r+'); // those that wait for it end
+    const opened = openSync(hold, 'r+'); // the waiting processes end
     await rm(dir, { recursive: true, force: true });
     closeSync(opened);
   }

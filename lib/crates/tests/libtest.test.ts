@@ -1,4 +1,4 @@
-// Output of rustc's test harness, as programs printed it.
+// Real output of rustc's test harness.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { harnessFlags, parseHarness, parseList } from './libtest.ts';
@@ -25,7 +25,7 @@ failures:
 test result: FAILED. 2 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s
 `;
 
-test('each test has its result, and a failure what it printed', () => {
+test('each test has its result, and a failed test has its output', () => {
   const { cases, finished } = parseHarness(printed);
   assert.ok(finished);
   assert.equal(
@@ -35,7 +35,7 @@ test('each test has its result, and a failure what it printed', () => {
   assert.match(cases[3]?.output ?? '', /^thread 'fails' panicked[^]*to display a backtrace$/);
 });
 
-test('text between a name and its result, as with --nocapture, hides no failure', () => {
+test('text between a name and its result, as with --nocapture, does not hide a failure', () => {
   const text =
     'test one ... printed by it\nok\ntest two ... thread panicked\nFAILED\n\nfailures:\n\nfailures:\n    two\n\ntest result: FAILED. 1 passed;\n';
   assert.equal(
@@ -44,7 +44,7 @@ test('text between a name and its result, as with --nocapture, hides no failure'
   );
 });
 
-test('a harness that does not come to its summary is not finished', () => {
+test('a harness that does not print its summary is not finished', () => {
   const report = parseHarness('running 2 tests\ntest one ... ok\n');
   assert.equal([report.finished, report.cases.length], [false, 1]);
 });

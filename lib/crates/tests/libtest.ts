@@ -1,22 +1,26 @@
-// What rustc's test harness prints, read into one row per test. The format is the harness's own (library/test/src/formatters/pretty.rs): a line
-// `test NAME ... RESULT` for each test, a section per failure, and a summary. Pure.
+// Parses the output of rustc's test harness into one row per test. The format is that of the harness
+// (library/test/src/formatters/pretty.rs): a line `test NAME ... RESULT` for each test, a section for each
+// failure, and a summary. Only computes.
 
 export interface TestCase {
   readonly name: string;
   readonly result: 'passed' | 'failed' | 'ignored';
-  /** What a failed test printed. */
+  /** The output of a failed test. */
   readonly output: string;
-  /** Milliseconds, where the test ran in a process of its own. */
+  /** Duration in milliseconds, if the test ran in its own process. */
   readonly durationMs?: number;
 }
 
 export interface HarnessReport {
   readonly cases: readonly TestCase[];
-  /** Whether the harness came to its summary. Without it the program crashed or ended early. */
+  /** Whether the harness printed its summary. Otherwise the program crashed or ended early. */
   readonly finished: boolean;
 }
 
-/** Reads the standard output of a program with the harness. With `--nocapture` other text may be between a name and its result. */
+/**
+ * Parses the standard output of a program with the harness. With `--nocapture`, other text may be between a
+ * name and its result.
+ */
 export function parseHarness(stdout: string): HarnessReport {
   const text = stdout.replace(/\x1b\[[0-9;]*m/g, '');
   const failures = failureOutputs(text);
@@ -34,7 +38,7 @@ export function parseHarness(stdout: string): HarnessReport {
   return { cases: [...cases.values()], finished: /^test result: /m.test(text) };
 }
 
-/** The names of `--list --format terse`: "NAME: test" and "NAME: benchmark". */
+/** Returns the names in the output of `--list --format terse`: "NAME: test" and "NAME: benchmark". */
 export function parseList(stdout: string): readonly string[] {
   return [...stdout.matchAll(/^(.+): (?:test|benchmark)$/gm)].map(([, name = '']) => name);
 }
@@ -42,7 +46,10 @@ export function parseList(stdout: string): readonly string[] {
 /** Flags of the harness whose value is the next word. */
 const withValue = ['--test-threads', '--skip', '--logfile', '--color', '--format', '--shuffle-seed', '-Z'];
 
-/** The flags among words for the harness, without names of tests and without --exact: what a run of one test by its name gets. */
+/**
+ * Returns the flags among the arguments of the harness, without names of tests and without --exact. These are
+ * passed to a run of one test by its name.
+ */
 export function harnessFlags(words: readonly string[]): readonly string[] {
   return words.filter((word, index) => {
     const isValue = withValue.includes(words[index - 1] ?? '');
@@ -50,7 +57,7 @@ export function harnessFlags(words: readonly string[]): readonly string[] {
   });
 }
 
-/** `---- NAME stdout ----` and what follows. */
+/** Returns the output of failed tests by name, from the sections `---- NAME stdout ----`. */
 function failureOutputs(text: string): ReadonlyMap<string, string> {
   const outputs = new Map<string, string>();
   const heads = [...text.matchAll(/^---- (.+) stdout ----$/gm)];
@@ -61,7 +68,7 @@ function failureOutputs(text: string): ReadonlyMap<string, string> {
   return outputs;
 }
 
-/** The last list of names after `failures:`. */
+/** Returns the last list of names after `failures:`. */
 function failedNames(text: string): readonly string[] {
   const lists = [...text.matchAll(/^failures:\n((?: {4}.+\n)+)/gm)];
   const names = lists.at(-1)?.[1] ?? '';

@@ -1,4 +1,4 @@
-// What the end of a test program means. How tests are run is in lib/cli/tasks/cargo-test-task.test.ts, with real ones.
+// How the end of a test program is interpreted. lib/cli/tasks/cargo-test-task.test.ts runs real tests.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { outcomeOf } from './run-tests.ts';
@@ -8,7 +8,7 @@ const passed = 'running 1 test\ntest a ... ok\n\ntest result: ok. 1 passed;\n';
 const failed =
   'running 1 test\ntest a ... FAILED\n\nfailures:\n\n---- a stdout ----\nbecause\n\nfailures:\n    a\n\ntest result: FAILED.\n';
 
-test('a program that passes prints nothing, unless it is asked to', () => {
+test('the output of a program that passes is not shown, except on request', () => {
   const program = { harness: true, name: 'it' };
   assert.equal(outcomeOf(program, { ...ran, stdout: passed }, []), {
     cases: [{ name: 'a', result: 'passed', output: '' }],
@@ -19,12 +19,12 @@ test('a program that passes prints nothing, unless it is asked to', () => {
   assert.match(outcomeOf(program, { ...ran, stdout: passed }, ['--nocapture']).output, 'test a ... ok');
 });
 
-test('of a program with a failure, what the failing tests printed is shown', () => {
+test('for a program with a failure, the output of the failed tests is shown', () => {
   const outcome = outcomeOf({ harness: true, name: 'it' }, { ...ran, exitCode: 101, stdout: failed }, []);
   assert.equal([outcome.failed, outcome.output], [true, '---- a ----\nbecause']);
 });
 
-test('a crash is a failure of the program, with everything that it printed', () => {
+test('a crash is a failure of the program, with its whole output', () => {
   const crash = {
     exitCode: null,
     killedBy: 'SIGABRT',
@@ -40,7 +40,7 @@ test('a crash is a failure of the program, with everything that it printed', () 
   assert.match(output, /abort\nit was ended by SIGABRT$/);
 });
 
-test('a program without the harness is one test', () => {
+test('a program without the harness counts as one test', () => {
   assert.equal(outcomeOf({ harness: false, name: 'it' }, { ...ran, stdout: 'hello\n' }, []), {
     cases: [{ name: 'it', result: 'passed', output: '' }],
     output: '',

@@ -1,6 +1,7 @@
-// Runs compiled test programs as cargo runs them, and memoizes the results of those that pass. The key of a result is the digest of the program,
-// of the other programs of its project, of its arguments, of its package's folder as git sees it, and of the environment. Failures are never
-// memoized. States of a program: (result in the cache: done) or running -> passed -> stored, or running -> failed.
+// Runs compiled test programs as cargo runs them, and memoizes the results of programs that pass. The key of
+// a result is a digest of the program, the other programs of its project, its arguments, the folder of its
+// package without files that git ignores, and the environment. Failures are never memoized. States of a
+// program: (result in the cache: done) or running -> passed -> stored, or running -> failed.
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readlink, rm } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
@@ -33,23 +34,23 @@ export interface TestOptions {
   readonly outputs: ReadonlyMap<string, Output>;
   /** Tests of documentation, which rustdoc compiles and runs. They run after all others. */
   readonly docTests: readonly TestProgram[];
-  /** Where the outputs are: absolute paths by the same names. */
+  /** The absolute paths of the outputs, by the same names. */
   readonly paths: Readonly<Record<string, string>>;
-  /** The folder of outputs, which has CARGO_TARGET_TMPDIR as `tmp`. */
+  /** The folder of outputs. Its subfolder `tmp` is CARGO_TARGET_TMPDIR. */
   readonly outDir: string;
-  /** The user's variables, and those that were declared. */
+  /** The user's environment and the declared variables. */
   readonly env: Readonly<Record<string, string>>;
   /** The words after "--". */
   readonly words: readonly string[];
-  /** A process for each test, `jobs` of them at once. */
+  /** Whether each test runs in its own process, `jobs` of them concurrently. */
   readonly perTest: boolean;
   readonly jobs: number;
-  /** Ignores results in the cache. */
+  /** Whether results in the cache are ignored. */
   readonly rerun: boolean;
-  /** Goes on after a program that failed. */
+  /** Whether no further program is started after one that failed. */
   readonly failFast: boolean;
   readonly signal: AbortSignal;
-  /** Called when a program ended, or was found in the cache. */
+  /** Called when a program has ended or was found in the cache. */
   readonly ended: (result: ProgramResult) => void;
 }
 
@@ -60,23 +61,29 @@ export interface ProgramResult {
   readonly cases: readonly TestCase[];
   readonly fromCache: boolean;
   readonly durationMs: number;
-  /** What the tests that failed printed; everything where the program crashed or was asked to show it. */
+  /** The output of the failed tests. The whole output if the program crashed or if the user asked for it. */
   readonly output: string;
   readonly failed: boolean;
-  /** A process that it left holds its output open. Such a result is not memoized, so that it is reported each time. */
+  /**
+   * Whether a process that the program left holds its output open. Such a result is not memoized, so that it
+   * is reported each time.
+   */
   readonly leaky: boolean;
 }
 
-/** So long is the output of a program read after it has ended, as nextest does (its leak-timeout). */
+/** Limit for reading the output of a program after its end. The value is that of nextest (its leak-timeout). */
 const outputGraceMs = 100;
 
-/** What is stored of a program that passed. */
+/** The stored result of a program that passed. */
 interface Passed {
   readonly cases: readonly { readonly name: string; readonly result: TestCase['result'] }[];
   readonly durationMs: number;
 }
 
-/** Runs the programs one after another, in cargo's order. After a failure no other program is started, unless the request says so. */
+/**
+ * Runs the programs one after another, in cargo's order. With `failFast`, no further program is started after
+ * a failure.
+ */
 export async function runTests(options: TestOptions): Promise<readonly ProgramResult[]> {
   const { cache, outputs, docTests, failFast } = options;
   const results: ProgramResult[] = [];
@@ -96,7 +103,7 @@ export async function runTests(options: TestOptions): Promise<readonly ProgramRe
   return results;
 }
 
-/** By package, kind and name. */
+/** Returns the test programs, sorted by package, kind and name. */
 function inOrder(
   outputs: ReadonlyMap<string, Output>,
 ): readonly { readonly name: string; readonly test: TestProgram; readonly digest: Digest }[] {
@@ -140,7 +147,8 @@ class Running {
     const startMs = performance.now();
     const ran = await this.#run(program, mounts);
     const durationMs = performance.now() - startMs;
-    // A test that changes its own package is not memoized under what it found.
+    // The test may have changed its own package. The digest is computed again, and the result is stored only
+    // if the key is the same.
     this.#data.delete(program.hostDir);
     this.#hasRun = true;
     if (!ran.failed && !ran.leaky && (await this.#key(program, digest)) === key) {
@@ -153,7 +161,7 @@ class Running {
   async #key(program: TestProgram, digest: Digest | undefined): Promise<Digest> {
     const { env, words, outputs, perTest } = this.#options;
     const { files, hostDir, mounts, ...facts } = program;
-    void mounts; // they follow from where the checkout is
+    void mounts; // they depend only on the path of the checkout
     const programs = [...outputs].flatMap(([name, one]): [string, Digest][] => (one.role === 'program' ? [[name, one.digest]] : []));
     return digestRecord({
       format: 1,
@@ -169,7 +177,7 @@ class Running {
     });
   }
 
-  /** A runner that does not exist is the user's error, and no failure of a test. */
+  /** Throws a Failure if the runner does not exist. This is an error of the user, not a failed test. */
   async #requireRunner(program: TestProgram): Promise<void> {
     const [word] = program.runner ?? [];
     if (word === undefined || (await this.#runnerDigest(program)) !== undefined) return;
@@ -179,7 +187,7 @@ class Running {
     });
   }
 
-  /** The digest of the program that a test is started by; undefined where there is none, or no such program. */
+  /** Returns the digest of the runner. Undefined if there is no runner or if its program does not exist. */
   async #runnerDigest({ runner = [], mounts }: TestProgram): Promise<Digest | undefined> {
     const { cache, env } = this.#options;
     const [word] = runner;
@@ -188,7 +196,7 @@ class Running {
     return path === undefined ? undefined : await (this.#hasRun ? cache.digests.again() : cache.digests).file(path);
   }
 
-  /** Digest of a package's folder as git sees it, without what builds leave in it. */
+  /** Returns the digest of a package's folder, without files that git ignores and without outputs of builds. */
   #packageDigest(hostDir: string): Promise<Digest> {
     const { cache, outDir } = this.#options;
     const inside = relative(hostDir, outDir);
@@ -200,7 +208,10 @@ class Running {
     return known;
   }
 
-  /** Every place that the program needs, by its path on the host. Files of build scripts and shared libraries are written to the scratch folder. */
+  /**
+   * Returns the path on the host for every place that the program needs. Files of build scripts and shared
+   * libraries are written to the scratch folder.
+   */
   async #mounts(name: string, program: TestProgram): Promise<Readonly<Record<string, string>>> {
     const { paths, outputs, outDir, cache } = this.#options;
     const { folder, file, triple, mounts, files } = program;
@@ -276,7 +287,10 @@ class Running {
 
 type Outcome = Pick<ProgramResult, 'cases' | 'output' | 'failed' | 'leaky'>;
 
-/** What the end of a program says of its tests. One without the harness is a test by itself; a crash is a failure of the program. */
+/**
+ * Returns the outcome of a program that ended. A program without the harness is one test. A crash is a
+ * failure of the program.
+ */
 export function outcomeOf(
   { harness, name }: Pick<TestProgram, 'harness' | 'name'>,
   { exitCode, killedBy, stdout, stderr, heldOpen: leaky }: Pick<RunResult, 'exitCode' | 'killedBy' | 'stdout' | 'stderr' | 'heldOpen'>,

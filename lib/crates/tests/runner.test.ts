@@ -1,4 +1,5 @@
-// What starts tests: runners of cargo's configuration and of variables, and flags of rustdoc, next to the real cargo.
+// Runners of tests, from cargo's configuration and from variables, and flags of rustdoc. The results are
+// compared with those of the real cargo.
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -16,12 +17,12 @@ const runnerVariable = `CARGO_TARGET_${host.toUpperCase().replaceAll('-', '_')}_
 type Env = Readonly<Record<string, string>>;
 
 interface World {
-  /** A checkout whose runner writes its words down, and then starts the program. */
+  /** A checkout whose runner records its arguments and then starts the program. */
   readonly checkout: string;
   readonly write: (path: string, text: string) => Promise<void>;
   readonly cargo: (env?: Env) => Promise<RunResult>;
   readonly ours: (env?: Env) => Promise<RunResult>;
-  /** The words that the runner was started with since the last call, without where files are. */
+  /** Returns the arguments of the runner since the last call, without paths that depend on the checkout. */
   readonly started: () => Promise<readonly string[]>;
 }
 
@@ -70,7 +71,7 @@ test.before.each(async (context) => {
 
 test.after.each(async ({ world }) => rm(join(world.checkout, '..'), { recursive: true, force: true }));
 
-/** Runs both, and compares what the runner was started with. */
+/** Runs cargo and this project, and compares the arguments of the runner. */
 async function compared({ cargo, ours, started }: World, env: Env = {}): Promise<readonly string[]> {
   const theirs = await cargo(env);
   assert.is(theirs.exitCode, 0, theirs.stderr);
@@ -81,7 +82,7 @@ async function compared({ cargo, ours, started }: World, env: Env = {}): Promise
   return expected;
 }
 
-test('a runner of the configuration starts tests and doc tests, and its words and its bytes count for memoized results', async ({
+test('a runner of the configuration starts tests and doc tests, and memoized results depend on its arguments and its bytes', async ({
   world,
 }) => {
   const { write, ours, started } = world;
@@ -100,7 +101,7 @@ test('a runner of the configuration starts tests and doc tests, and its words an
   assert.equal(await compared(world), ['second -y ran', 'second -y it', 'second -y rust_out']);
 });
 
-test('a variable goes before the configuration, and a name without a slash is looked for in PATH', async ({ world }) => {
+test('a variable takes precedence over the configuration, and a name without a slash is searched in PATH', async ({ world }) => {
   await world.write('.cargo/config.toml', `[target.${host}]\nrunner = "tools/first"\n`);
   const path = `${join(world.checkout, 'tools')}:${userEnv['PATH'] ?? ''}`;
   const words = await compared(world, { [runnerVariable]: ' second -z ', PATH: path });
@@ -108,7 +109,7 @@ test('a variable goes before the configuration, and a name without a slash is lo
   assert.is((await compared(world, { [runnerVariable]: './tools/second' }))[0], 'second ran');
 });
 
-test('a runner that does not exist, has no word or is one of several is refused, as by cargo', async ({ world }) => {
+test('a runner that does not exist, is empty or is one of several is refused, as by cargo', async ({ world }) => {
   const { write, cargo, ours } = world;
   const refused = async (env: Env, sentence: string | RegExp): Promise<void> => {
     assert.is.not((await cargo(env)).exitCode, 0);
@@ -123,7 +124,7 @@ test('a runner that does not exist, has no word or is one of several is refused,
   await refused({}, "several matching instances of `target.'cfg(..)'.runner`");
 });
 
-test('flags of rustdoc reach tests of documentation', async ({ world }) => {
+test('flags of rustdoc are passed to tests of documentation', async ({ world }) => {
   const { write, cargo, ours } = world;
   const both = async (env: Env = {}): Promise<readonly (number | null)[]> => [(await cargo(env)).exitCode, (await ours(env)).exitCode];
   await write('src/lib.rs', '//! ```\n//! assert!(cfg!(seen));\n//! ```\n');

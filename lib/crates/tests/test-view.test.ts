@@ -1,9 +1,9 @@
-// Where tests run, and which variables count.
+// The paths that tests see, and the variables that memoized results depend on.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { countedEnv, testArgv } from './test-view.ts';
 
-test('a test has the folders of the host and those of the sandbox, outer ones first', () => {
+test('a test sees the folders of the host and those of the sandbox, outer ones first', () => {
   const entries = [{ name: 'usr' }, { name: 'bin', link: 'usr/bin' }, { name: 'bloomery' }];
   const view = { entries, mounts: { '/bloomery/x/y': '/h/y', '/bloomery/x': '/h' }, readOnly: { '/bloomery/x/deps': '/d' } };
   const words = testArgv({ program: '/usr/bin/bwrap' }, view, '/bloomery/x', ['./t', '--nocapture']);
@@ -12,7 +12,7 @@ test('a test has the folders of the host and those of the sandbox, outer ones fi
   assert.equal(words, ['/usr/bin/bwrap', '--die-with-parent', ...root, ...places, '--chdir', '/bloomery/x', '--', './t', '--nocapture']);
 });
 
-test('variables of a session are in no key', () => {
+test('keys do not contain variables of a session', () => {
   const env = { HOME: '/h', PATH: '/bin', PWD: '/x', SSH_AUTH_SOCK: '/s', npm_config_prefix: 'x', NODE_COMPILE_CACHE: 'x', DISPLAY: ':0' };
   assert.equal(countedEnv(env), { HOME: '/h', PATH: '/bin' });
 });

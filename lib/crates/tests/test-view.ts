@@ -1,10 +1,11 @@
-// Where test programs run: on the host, with the user's rights, as cargo runs them. A program was compiled with places of the sandbox
-// (env!("CARGO_MANIFEST_DIR")), so these are shown at their places as well: bubblewrap gives the process a root with the host's folders and the
-// folder /bloomery. Nothing else is separated: processes, network, users and devices are the host's. As pure functions.
+// Test programs run on the host with the user's permissions, as with cargo. A program was compiled with
+// places of the sandbox (env!("CARGO_MANIFEST_DIR")), so its files must be visible at these places too.
+// bubblewrap gives the process a root folder that has the host's folders and the folder /bloomery. Nothing
+// else is isolated: processes, network, users and devices are those of the host. This module only computes.
 import type { Bubblewrap } from '../../actions/sandbox/sandbox.ts';
 import { root } from '../../actions/place.ts';
 
-/** An entry of the host's root folder: a link with its target, or something that is mounted. */
+/** An entry of the host's root folder: a link with its target, or a mount. */
 export interface RootEntry {
   readonly name: string;
   readonly link?: string | undefined;
@@ -12,13 +13,13 @@ export interface RootEntry {
 
 export interface TestView {
   readonly entries: readonly RootEntry[];
-  /** Absolute path of the host by its place. Writable where the user may write it. */
+  /** The absolute path on the host by its place. It is writable if the user may write it. */
   readonly mounts: Readonly<Record<string, string>>;
-  /** The same, never writable: files that others share. */
+  /** The same, but never writable: files that several programs share. */
   readonly readOnly: Readonly<Record<string, string>>;
 }
 
-/** The command line that runs `argv` with the host's folders and the places. */
+/** Returns the command line that runs `argv` with the host's folders and the places. */
 export function testArgv(
   { program }: Pick<Bubblewrap, 'program'>,
   { entries, mounts, readOnly }: TestView,
@@ -28,7 +29,7 @@ export function testArgv(
   const host = entries.filter(({ name }) => `/${name}` !== root);
   const bind = (word: string, from: TestView['mounts']): readonly (readonly [string, string, string])[] =>
     Object.entries(from).map(([place, path]) => [word, path, place]);
-  // A folder before what is mounted in it.
+  // A folder is mounted before the mounts inside it.
   const byLength = [...bind('--bind', mounts), ...bind('--ro-bind', readOnly)].sort(([, , a], [, , b]) => a.length - b.length);
   return [
     program,
@@ -44,7 +45,10 @@ export function testArgv(
   ];
 }
 
-/** Variables of a session, a terminal or the program that started the task. A result does not depend on them, so they are in no key. */
+/**
+ * Variables of a session, a terminal or the program that started the task. No result depends on them, so they
+ * are not in keys.
+ */
 const ofSession = new RegExp(
   [
     '^(?:PWD|OLDPWD|SHLVL|_|TERM.*|COLUMNS|LINES|COLORTERM|FORCE_COLOR|WINDOWID|INVOCATION_ID|JOURNAL_STREAM)$',
@@ -53,7 +57,7 @@ const ofSession = new RegExp(
   ].join('|'),
 );
 
-/** The variables of the user that a result of a test counts with. */
+/** Returns the variables of the user that the result of a test may depend on. */
 export function countedEnv(env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !ofSession.test(name)));
 }

@@ -1,4 +1,4 @@
-// tasks/bench.ts: what is wrong on its command line is told before anything is measured.
+// Errors on the command line of tasks/bench.ts, which are reported before a measurement.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../core/errors.ts';
@@ -7,7 +7,7 @@ import { parseCommandLine } from '../../cli/command-line.ts';
 
 const usage = { command: 'bench', words: 'image|crates', about: '', count: [1, 1], flags: benchFlags, examples: [] } as const;
 
-test('an unknown benchmark, corpus or program is a sentence with exit 2', async () => {
+test('an unknown benchmark, corpus or program is an error with exit 2', async () => {
   for (const [words, sentence] of [
     [['boot'], 'Cannot measure "boot": the benchmarks are: image, crates, workspace, inner-loop'],
     [['crates', '--corpus', '/nowhere'], 'Cannot measure "/nowhere": there is no Cargo project in it'],

@@ -1,4 +1,4 @@
-// What tasks/bench.ts does: one benchmark by name, its figures as they were measured, and the machine they are of.
+// The work of tasks/bench.ts: runs one benchmark by name, and prints its measured figures and the machine.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, release, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -21,14 +21,14 @@ export const benchFlags = {
   repeat: {
     type: 'string',
     value: 'N',
-    help: 'how often each thing is measured (image, workspace, inner-loop: 5, with --corpus 7, crates: 3); the median counts',
+    help: 'the number of measurements (image, workspace, inner-loop: 5, with --corpus 7, crates: 3); the median is used',
   },
   corpus: {
     type: 'string',
     value: 'DIR',
-    help: 'crates, inner-loop: programs with all their dependencies, offline (default: a small fixture)',
+    help: 'crates, inner-loop: a folder of programs with all their dependencies (default: a small fixture)',
   },
-  set: { type: 'string', value: 'FILE', help: 'crates, inner-loop: which programs of the corpus and how, as for tasks/crates.ts' },
+  set: { type: 'string', value: 'FILE', help: 'crates, inner-loop: the programs of the corpus and their options, as for tasks/crates.ts' },
   programs: {
     type: 'string',
     value: 'A,B',
@@ -44,7 +44,7 @@ const benchmarks: Readonly<Record<string, (task: Task) => Promise<Outcome>>> = {
   'inner-loop': measureLoop,
 };
 
-/** Measures the benchmark that the command line names. `aliases` are further names of benchmarks. */
+/** Runs the benchmark that the command line names. `aliases` are additional names of benchmarks. */
 export async function measure(task: Task, aliases: Readonly<Record<string, string>> = {}): Promise<Outcome> {
   const [word = ''] = task.args.words;
   const name = aliases[word] ?? word;
@@ -137,10 +137,16 @@ async function measureLoop(task: Task): Promise<Outcome> {
   }
 }
 
-/** What the inner loop is measured with where --programs and --set name nothing: small, with two programs, of many crates, of many own crates. */
+/**
+ * The projects of the inner loop without --programs and --set: a small one, one with two programs, one with
+ * many dependencies, and one with many own crates.
+ */
 const loopPrograms = { programs: ['hexyl', 'sudo-rs', 'tokei'], workspace: 'workspace', members: 45 } as const;
 
-/** The programs of the inner loop, and the number of members of the workspace that is measured too: `--programs workspace` names it. */
+/**
+ * The programs of the inner loop, and the number of members of the generated workspace, which `--programs
+ * workspace` selects.
+ */
 async function loopWorkload(task: Task): Promise<{ readonly workload: Workload; readonly members: number }> {
   const { args } = task;
   const named = namesOf(args.text('programs'));
@@ -153,7 +159,7 @@ async function loopWorkload(task: Task): Promise<{ readonly workload: Workload; 
   return { workload: { ...all, projects }, members };
 }
 
-/** The inner loop of programs, next to cargo. */
+/** Measures the inner loop of programs, compared with cargo. */
 async function measureEdits(task: Task): Promise<Outcome> {
   const { args, host, print } = task;
   const scratch = await mkdtemp(join(host.env['TMPDIR'] ?? '/tmp', 'bloomery-bench-'));
@@ -174,7 +180,10 @@ function namesOf(programs: string | undefined): readonly string[] {
   return (programs ?? '').split(/[\s,]+/).filter((name) => name !== '');
 }
 
-/** The programs that --corpus and --set name, or those of them in `only`; without these flags a small fixture. */
+/**
+ * Returns the programs of --corpus and --set, or those of them in `only`. Without these flags it is a small
+ * fixture.
+ */
 async function workloadOf({ args, path }: Task, only: readonly string[]): Promise<Workload> {
   const [corpus, set] = [args.text('corpus'), args.text('set')];
   const root = corpus === undefined ? resolve(import.meta.dirname, '../../../fixtures/crates') : path(corpus);

@@ -1,9 +1,12 @@
-// The compiling benchmark as text: medians, and ratios exactly as measured.
+// The results of the compilation benchmark as text: medians, and ratios exactly as measured.
 import { itemOf } from '../../core/errors.ts';
 import { formatBytes } from '../../core/sizes.ts';
 import type { Case, Cost } from './crates-benchmark.ts';
 
-/** A row as it is printed and as --json has it. Ratios are ours over theirs; undefined where there was nothing to compare. */
+/**
+ * A row as it is printed and as --json has it. A ratio is the time of this project divided by the other one.
+ * It is undefined if there is nothing to compare.
+ */
 export interface Row {
   readonly name: string;
   readonly cargoMs: number;
@@ -38,7 +41,7 @@ export function rowOf({ name, cargo, ours, sccache }: Case): Row {
   };
 }
 
-/** Lines of a table in Markdown, which reads well on a terminal too. */
+/** Returns the lines of a Markdown table, which is also readable on a terminal. */
 export function tableOf(rows: readonly Row[]): readonly string[] {
   const withSccache = rows.some(({ sccacheMs }) => sccacheMs !== undefined);
   const head = [

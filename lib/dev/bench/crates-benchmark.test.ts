@@ -1,4 +1,5 @@
-// The compiling benchmark: which programs it takes, how figures become a table, and one real run over a program of one crate.
+// The compilation benchmark: which programs it chooses, how figures become a table, and one real run with a
+// program of one crate.
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -33,7 +34,7 @@ await write(
   '[[project]]\npath = "corpus/apps/other"\nname = "x"\nfeatures = ["a"]\ndefault-features = false\nenv = { A = "1" }\n',
 );
 
-test('the programs are those of a set file, of apps/, or the folder itself, or the ones that were named', async () => {
+test('the programs are those of a set file, of apps/, the folder itself, or the named ones', async () => {
   const corpus = join(dir, 'corpus');
   const names = async (...words: Parameters<typeof openWorkload>): Promise<readonly string[]> =>
     (await openWorkload(...words)).projects.map(({ name }) => name);
@@ -55,7 +56,7 @@ test('the programs are those of a set file, of apps/, or the folder itself, or t
   }
 });
 
-test('a workload written as a set file is read back as it was', async () => {
+test('a workload that is written as a set file is read back unchanged', async () => {
   const { projects } = await openWorkload(join(dir, 'corpus'), join(dir, 'set.toml'), []);
   const [project] = projects;
   assert.ok(project);
@@ -77,7 +78,7 @@ test('figures become medians and ratios', () => {
   assert.match(tableOf([rowOf({ name: 'x', cargo: [cost(1)], ours, sccache: [cost(2500)] })]).join('\n'), /sccache s.*\n.*\n.* 2\.50 \|/);
 });
 
-test('a real run has every case, builds only what it should, and touches nothing of a person', async () => {
+test('a real run has every case, builds only the expected units, and changes no file of the user', async () => {
   const workload = await openWorkload(join(dir, 'corpus'), undefined, ['tiny']);
   const scratch = await mkdtemp(join(dir, 'scratch-'));
   const cases = await benchmarkCrates({ workload, repeat: 1, scratch, env }, context);
@@ -97,7 +98,7 @@ test('a real run has every case, builds only what it should, and touches nothing
   assert.is(await readFile(join(dir, 'corpus/apps/tiny/src/main.rs'), 'utf8'), hello);
 });
 
-test('the inner loop of a program and of a workspace is measured by turns with cargo, in both profiles', async () => {
+test('the inner loop of a program and of a workspace is measured alternately with cargo, in both profiles', async () => {
   const scratch = join(dir, 'scratch-edits');
   await mkdir(scratch);
   const workload = await openWorkload(join(dir, 'corpus'), undefined, ['tiny']);

@@ -1,5 +1,6 @@
-// Measures compiling side by side with cargo on one machine, in turns: programs cold, all at once, a second checkout, nothing changed,
-// files touched, an edit. Numbers only; the table is drawn by crates-benchmark-table.ts.
+// Measures compilation and compares it with cargo on one machine, alternately. Cases: single programs cold,
+// all programs, a second checkout, no change, touched files, and an edit. Returns only numbers.
+// crates-benchmark-table.ts formats them.
 import { appendFile, rm, stat, utimes } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { absentAsUndefined, cannot } from '../../core/errors.ts';
@@ -13,7 +14,7 @@ import type { Checkout, EditSubject, Workload } from './crates-workload.ts';
 import { processCost } from '../../report/build-recorder.ts';
 import { taskResult, unitsBuilt } from '../stress/task-result.ts';
 
-/** One run of a command. The last three are told by our own runs. */
+/** The cost of one run of a command. Only runs of this project have the last three fields. */
 export interface Cost {
   readonly wallMs: number;
   readonly cpuMs: number;
@@ -22,26 +23,26 @@ export interface Cost {
   readonly misses?: number;
 }
 
-/** Runs of one case, in turns. */
+/** The runs of one case, in order. */
 export interface Case {
   readonly name: string;
   readonly cargo: readonly Cost[];
   readonly ours: readonly Cost[];
-  /** Only where sccache is installed. */
+  /** Empty if sccache is not installed. */
   readonly sccache: readonly Cost[];
 }
 
 export interface BenchmarkRequest {
   readonly workload: Workload;
   readonly repeat: number;
-  /** A folder that does not matter: checkouts, target directories and caches lie in it. */
+  /** A temporary folder for checkouts, target directories and caches. */
   readonly scratch: string;
   readonly env: Readonly<Record<string, string>>;
 }
 
 const repository = resolve(import.meta.dirname, '../../..');
 
-/** All cases in the order in which they are told. */
+/** Runs all cases and returns them in the order of the table. */
 export async function benchmarkCrates(request: BenchmarkRequest, context: Context): Promise<readonly Case[]> {
   const { workload, repeat, scratch } = request;
   const one = await checkOut(workload, join(scratch, 'one'), context);
@@ -60,8 +61,8 @@ export async function benchmarkCrates(request: BenchmarkRequest, context: Contex
 }
 
 /**
- * The inner loop of each program in its own dev and release profile: nothing changed, and one line edited, by turns with cargo. `members`: the same of a
- * workspace with so many members; 0 measures none.
+ * Measures the inner loop of each program in its own dev and release profile, alternately with cargo: no
+ * change, and one edited line. `members`: also measures a workspace with so many members. 0 measures none.
  */
 export async function benchmarkEdits(request: BenchmarkRequest, members: number, context: Context): Promise<readonly Case[]> {
   const { workload, scratch } = request;
@@ -107,7 +108,7 @@ interface Bench extends BenchmarkRequest {
   readonly sccache: string | undefined;
 }
 
-/** The profile that the project itself declares, from nothing, each side with empty folders. */
+/** Measures a build from empty folders with the profile that the project itself declares. */
 async function coldProgram(bench: Bench, project: Project, repeat: number): Promise<Case> {
   const { scratch } = bench;
   const cases: Case & { cargo: Cost[]; ours: Cost[] } = { name: `${project.name} cold`, cargo: [], ours: [], sccache: [] };
@@ -120,7 +121,10 @@ async function coldProgram(bench: Bench, project: Project, repeat: number): Prom
   return cases;
 }
 
-/** All programs with the system profile: cold, again, touched, and from a second checkout. cargo has a target directory for each. */
+/**
+ * Measures all programs with the system profile: cold, unchanged, touched, and from a second checkout. cargo
+ * has a target directory for each program.
+ */
 async function everything(bench: Bench, one: Checkout, two: Checkout, repeat: number): Promise<readonly Case[]> {
   const set = (checkout: Checkout, out: string): Promise<Cost> =>
     ours(bench, ['--set', checkout.setFile, '--profile', 'system', '--cache', cacheDir(bench), '--out', join(bench.scratch, out)]);
@@ -149,14 +153,14 @@ async function everything(bench: Bench, one: Checkout, two: Checkout, repeat: nu
     ours: await times(() => set(one, 'out')),
     sccache: [],
   };
-  // cargo takes a touched file for a changed one; its figure is what it costs there.
+  // cargo treats a touched file as changed, and its figure includes that cost.
   const touch = async (): Promise<void> => {
     for (const project of one.projects) {
       const leaf = await leafFile(project);
       const nowSeconds = (performance.timeOrigin + performance.now()) / 1000;
       await utimes(leaf, nowSeconds, nowSeconds);
       const readme = join(project.dir, 'README.md');
-      // A new one would be a real change: cargo tells its name to the compiler.
+      // A new README would be a real change, because cargo passes its name to the compiler.
       if (await absentAsUndefined(stat(readme))) await appendFile(readme, '\n');
     }
   };
@@ -177,7 +181,10 @@ async function everything(bench: Bench, one: Checkout, two: Checkout, repeat: nu
   return [cold, unchanged, touched, second];
 }
 
-/** A function more in the program's own file, each time another one; the target directory and cache of the cases before. */
+/**
+ * Measures an edit that adds another function to the program's own file each time. The target directory and
+ * cache are those of the earlier cases.
+ */
 async function edited(bench: Bench, project: Project, repeat: number): Promise<Case> {
   const { scratch } = bench;
   const cases: Case & { cargo: Cost[]; ours: Cost[] } = { name: `${project.name} edited`, cargo: [], ours: [], sccache: [] };
@@ -200,7 +207,7 @@ function cacheDir({ scratch }: BenchmarkRequest): string {
   return join(scratch, 'cache');
 }
 
-/** A project as the words of our own command line. */
+/** Returns the arguments of a project for this project's command line. */
 function words({ dir, packages, bins, features, defaultFeatures, env }: Project): readonly string[] {
   const repeated = (flag: string, values: readonly string[]): string[] => values.flatMap((value) => [flag, value]);
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
@@ -214,7 +221,10 @@ function words({ dir, packages, bins, features, defaultFeatures, env }: Project)
   ];
 }
 
-/** As people call it: no target is named, so that cargo builds what host and target have in common once. */
+/**
+ * Runs cargo without a named target, as is usual. cargo then builds units that host and target have in common
+ * only once.
+ */
 async function cargo(bench: Bench, project: Project, targetDir: string, wrapper?: string): Promise<Cost> {
   const selection = selectionArgs(project, []);
   const env = { ...bench.env, ...project.env, CARGO_TARGET_DIR: targetDir, ...(wrapper === undefined ? {} : sccacheEnv(bench, wrapper)) };
@@ -233,7 +243,7 @@ function sccacheEnv({ scratch, env }: Bench, wrapper?: string): Record<string, s
   return { ...env, ...own, ...(wrapper === undefined ? {} : { RUSTC_WRAPPER: wrapper, CARGO_INCREMENTAL: '0' }) };
 }
 
-/** zx is called directly: npx would add its own start. */
+/** zx is called directly, because npx would add its own start-up time. */
 async function ours(bench: Bench, words: readonly string[]): Promise<Cost> {
   const argv = [
     process.execPath,

@@ -1,5 +1,6 @@
-// What the compiling benchmark compiles: a folder with programs and everything they need offline, copied to places of its own so that
-// nothing of a person's is touched. Knows how a program is named and selected, not how it is measured.
+// The workload of the compilation benchmark: a folder with programs and all their dependencies for offline
+// use. It is copied, so that the user's files are not changed. Knows how programs are named and selected, but
+// not how they are measured.
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { byCodeUnit } from '../../core/digest.ts';
@@ -12,12 +13,12 @@ import { driverSource, driverWorkspace } from '../projects/driver-workspace.ts';
 import type { Files } from '../projects/driver-workspace.ts';
 
 export interface Workload {
-  /** Copied as a whole: the programs, their vendored dependencies, cargo's configuration. */
+  /** The folder that is copied: programs, their vendored dependencies, and cargo's configuration. */
   readonly root: string;
   readonly projects: readonly Project[];
 }
 
-/** A project, and the source file of it that an edit changes: nothing else is compiled from it. */
+/** A project, and the source file that an edit changes. Only the program is compiled from that file. */
 export interface EditSubject {
   readonly project: Project;
   readonly file: string;
@@ -30,7 +31,7 @@ export interface Checkout {
   readonly setFile: string;
 }
 
-/** A project of which nothing is asked but to be built in the release profile. */
+/** A project that is built in the release profile without further settings. */
 export const plainProject: Project = {
   name: '',
   dir: '',
@@ -48,13 +49,14 @@ export const plainProject: Project = {
 };
 
 /**
- * The programs below `root`: those of `setFile` (a set file as of tasks/crates.ts), else every folder of root/apps, or of root, that has a
- * Cargo.toml, else root itself. `only` names some of them; an unknown name is a Failure (usage).
+ * Returns the programs in `root`. They are those of `setFile` (a set file of tasks/crates.ts), else every
+ * folder of root/apps or of root that has a Cargo.toml, else root itself. `only` selects some of them. An
+ * unknown name is a Failure (usage).
  */
 export async function openWorkload(root: string, setFile: string | undefined, only: readonly string[]): Promise<Workload> {
   const all = setFile === undefined ? await projectsBelow(root) : projectSet(await textOf(setFile), setFile, plainProject);
   const outside = all.find(({ dir }) => dir !== root && !dir.startsWith(`${root}/`));
-  if (outside) throw cannot(`measure "${outside.name}"`, `it lies outside of "${root}", which is copied`, { blame: 'usage' });
+  if (outside) throw cannot(`measure "${outside.name}"`, `it is outside of "${root}", which is copied`, { blame: 'usage' });
   if (all.length === 0) throw cannot(`measure "${root}"`, 'there is no Cargo project in it', { blame: 'usage' });
   const names = all.map(({ name }) => name);
   const unknown = only.find((name) => !names.includes(name));
@@ -96,7 +98,7 @@ export async function checkOut({ root, projects }: Workload, to: string, context
   return { projects: moved, setFile };
 }
 
-/** A set file's text; JSON's texts and lists are TOML's. */
+/** Returns the text of a set file. Strings and lists have the same syntax in JSON and TOML. */
 export function setText(projects: readonly Project[]): string {
   return projects
     .map(({ name, dir, packages, bins, features, defaultFeatures, env }) => {
@@ -109,7 +111,7 @@ export function setText(projects: readonly Project[]): string {
     .join('\n');
 }
 
-/** Writes a workspace with so many members to a folder. The edit is one of a driver, which is a program. */
+/** Writes a workspace with so many members to a folder. The edited file belongs to a driver, which is a program. */
 export async function workspaceSubject(members: number, dir: string): Promise<EditSubject> {
   await writeFiles(dir, driverWorkspace(members));
   return { project: { ...plainProject, name: `workspace of ${members}`, dir }, file: join(dir, driverSource(7)) };
@@ -122,14 +124,17 @@ export async function writeFiles(folder: string, files: Files): Promise<void> {
   }
 }
 
-/** The source file of the program itself, which nothing else is compiled from: main.rs, or the one program below src/bin. */
+/**
+ * Returns the source file of the program, from which nothing else is compiled: main.rs, or the only program
+ * in src/bin.
+ */
 export async function leafFile({ name, dir }: Project): Promise<string> {
   const candidates = ['src/main.rs', `src/bin/${name}.rs`, ...(await sources(dir))];
   for (const candidate of candidates) if (await absentAsUndefined(stat(join(dir, candidate)))) return join(dir, candidate);
   throw cannot(`edit ${name}`, 'it has no main.rs', { blame: 'usage' });
 }
 
-/** Programs of members, and those of src/bin. */
+/** Returns programs of members, and those in src/bin. */
 async function sources(dir: string): Promise<readonly string[]> {
   const below = async (folder: string): Promise<readonly string[]> =>
     ((await absentAsUndefined(readdir(join(dir, folder)))) ?? []).sort(byCodeUnit);

@@ -1,4 +1,5 @@
-// The benchmark itself, on a small workload: what it says must fit together, and it must clean up. How fast anything is, no test asks.
+// The image benchmark with a small workload. Checks that its figures are consistent and that it removes its
+// files. No test checks the speed.
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +9,7 @@ import { pathOf } from '../../core/paths.ts';
 import { KiB, MiB } from '../../core/sizes.ts';
 import { benchmarkImage } from './image-benchmark.ts';
 
-test('measures both in turns, gives medians, ratio and goal, and leaves nothing', async () => {
+test('measures both alternately, returns medians, ratio and goal, and leaves no file', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'bench-test-'));
   try {
     const workload = { imageBytes: 32 * MiB, espBytes: 4 * MiB, files: [{ folder: 'small', count: 20, sizeBytes: 100 * KiB }] };

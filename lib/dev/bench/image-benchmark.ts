@@ -1,5 +1,6 @@
-// Measures how long it takes to assemble an image of 512 MiB with 300 MiB of content, its SHA-256 included, against `cp` of the same
-// content, in turns on the same disk. The goal is relative because disks differ: at most twice the time of cp, plus a second.
+// Measures how long it takes to assemble an image of 512 MiB with 300 MiB of content, including its SHA-256.
+// It is compared with `cp` of the same content, alternately and on the same disk. The goal is relative
+// because disks differ: at most twice the time of cp, plus a second.
 import { Buffer } from 'node:buffer';
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -17,16 +18,16 @@ export interface ImageBenchmark {
   readonly contentBytes: number;
   readonly imageBytes: number;
   readonly files: number;
-  /** Milliseconds of each repetition, in order. */
+  /** The time of each repetition in milliseconds, in order. */
   readonly cpMs: readonly number[];
   readonly assembleMs: readonly number[];
   readonly medianCpMs: number;
   readonly medianAssembleMs: number;
-  /** assemble / cp. */
+  /** The time of assembling divided by the time of cp. */
   readonly ratio: number;
-  /** 2 x cp + 1 s. */
+  /** Twice the time of cp plus 1 s. */
   readonly goalMs: number;
-  /** Of this whole process, from its start. */
+  /** The figure of this whole process, since its start. */
   readonly peakRssBytes: number;
 }
 
@@ -39,7 +40,10 @@ export interface ImageWorkload {
   readonly files: readonly { readonly folder: string; readonly count: number; readonly sizeBytes: number }[];
 }
 
-/** What the goal speaks of: 300 MiB of content, most of it in a few large files, the rest in many small ones. */
+/**
+ * The workload of the goal: 300 MiB of content, most of it in a few large files, and the rest in many small
+ * ones.
+ */
 export const imageWorkload: ImageWorkload = {
   imageBytes: 512 * MiB,
   espBytes: 200 * MiB,
@@ -51,7 +55,7 @@ export const imageWorkload: ImageWorkload = {
   ],
 };
 
-/** Runs in a directory of its own below `scratchDir`, which is gone afterwards. */
+/** Runs the benchmark in its own folder in `scratchDir`, which is removed afterwards. */
 export async function benchmarkImage(
   workload: ImageWorkload,
   repetitions: number,
@@ -98,7 +102,7 @@ export async function benchmarkImage(
   }
 }
 
-/** Bytes that are all different enough to be neither holes nor compressible, the same in every run. */
+/** Returns pseudo-random bytes, which have no holes and cannot be compressed. They are the same in every run. */
 function writeContent(files: ImageWorkload['files'], dir: string): FileTree {
   const entries: [string, Entry][] = [['bin', symlink('usr/bin')]];
   const chunk = new BigUint64Array(MiB / 8);

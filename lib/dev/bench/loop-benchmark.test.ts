@@ -1,4 +1,4 @@
-// The table of the inner loop, from rounds that were written down, and one real round of the smallest kernel.
+// The table of the inner loop from given rounds, and one real round of the smallest kernel.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import type { LoopRound } from './loop-benchmark.ts';
 
 const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 
-test('a row is the round with the median time, with the compiler without its linker', () => {
+test('a row is the round with the median time, and the time of the compiler excludes its linker', () => {
   const parts = { plan: 10, image: 5, other: 90, firmware: 300, boot: 20, judging: 200 };
   const round = (wall: number, compile: number): LoopRound => ({ wall, notice: 60, parts: { ...parts, compile } });
   const [subject] = loopSubjects;

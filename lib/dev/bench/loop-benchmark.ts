@@ -1,16 +1,17 @@
-// Measures the way from an edit of a kernel to its verdict, with tasks/dev.ts as a user runs it: a real watcher, a real machine.
-// The part of the linker is measured apart, because rustc does not report it in an ordinary call.
+// Measures the time from an edit of a kernel to its verdict. tasks/dev.ts runs as for a user, with a real
+// watcher and a real machine. The time of the linker is measured separately, because rustc does not report it
+// in an ordinary call.
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { run, start } from '../../core/sh.ts';
 
-/** A bundled kernel, and the text in it that an edit changes: one that it prints. */
+/** A bundled kernel, and a text that it prints. An edit changes this text. */
 export interface LoopSubject {
   readonly title: string;
   readonly system: string;
-  /** Folder of the sources in the repository, and the file in it. */
+  /** The folder of the sources in the repository, and the file in it. */
   readonly folder: string;
   readonly file: string;
   readonly text: string;
@@ -23,18 +24,18 @@ export const loopSubjects: readonly LoopSubject[] = [
 
 /** One round in milliseconds. */
 export interface LoopRound {
-  /** From the write of the file to the line with the verdict. */
+  /** The time from the write of the file to the line with the verdict. */
   readonly wall: number;
-  /** What of it passed before the round began. */
+  /** The part of that time before the round began. */
   readonly notice: number;
-  /** As tasks/dev.ts reports them: plan, compile, image, other, stop, firmware, boot, judging. */
+  /** Parts as tasks/dev.ts reports them: plan, compile, image, other, stop, firmware, boot, judging. */
   readonly parts: Readonly<Record<string, number>>;
 }
 
 export interface LoopCase {
   readonly subject: LoopSubject;
   readonly rounds: readonly LoopRound[];
-  /** The time of the linker in the compilation of the kernel; undefined where the compiler does not report it. */
+  /** The time of the linker in the compilation of the kernel. Undefined if the compiler does not report it. */
   readonly linkMs: number | undefined;
 }
 
@@ -45,10 +46,10 @@ export interface LoopRequest {
 }
 
 const repository = resolve(import.meta.dirname, '../../..');
-/** Both kernels are compiled for it. */
+/** Sets flags of rustc for the triple of both kernels. */
 const flagsVariable = 'CARGO_TARGET_X86_64_UNKNOWN_NONE_RUSTFLAGS';
 
-/** Measures each subject on a copy of its sources. */
+/** Measures each subject with a copy of its sources. */
 export async function benchmarkLoop(
   subjects: readonly LoopSubject[],
   request: LoopRequest,
@@ -72,7 +73,7 @@ async function measuredRounds(
   { signal }: Context,
 ): Promise<readonly LoopRound[]> {
   const words = [subject.system, '--source', `kernel=${folder}`, '--out', join(scratch, `${subject.system}-out`), '--json'];
-  // Results and reports are one stream, because only standard error is read as it comes.
+  // Results and reports are one stream, because only standard error is read as it arrives.
   const shell = ['/bin/sh', '-c', 'exec "$@" 1>&2', 'sh', process.execPath, join(repository, 'tasks/dev.ts'), ...words];
   const lines = new Lines();
   const child = start(shell, { cwd: scratch, env, signal, onStderr: (text) => lines.add(text) });
@@ -95,14 +96,17 @@ async function measuredRounds(
   }
 }
 
-/** Each edit makes a kernel that the cache does not have: the folder has a name of its own, made at random. */
+/** Each edit creates a kernel that is not in the cache, because the folder has a random name. */
 async function edit({ file, text }: LoopSubject, folder: string, round: number): Promise<void> {
   const path = join(folder, file);
   const before = await readFile(path, 'utf8');
   await writeFile(path, before.replace(new RegExp(`${text}(?: v\\d+-\\w+)?`), `${text} v${round}-${dirname(folder).slice(-6)}`));
 }
 
-/** Builds once with rustc's own clock, for the kernel alone; its "link" is the last one that is printed. */
+/**
+ * Builds once with rustc's time measurement for the kernel alone. The last "link" that it prints is that of
+ * the kernel.
+ */
 async function linkTime(
   subject: LoopSubject,
   folder: string,
@@ -116,7 +120,7 @@ async function linkTime(
   return linkMs(stderr);
 }
 
-/** "time: {"pass":"link","time":0.02,...}" as rustc -Ztime-passes prints it. */
+/** Parses lines of `rustc -Ztime-passes` such as "time: {"pass":"link","time":0.02,...}". */
 export function linkMs(text: string): number | undefined {
   const seconds = [...text.matchAll(/^time: \{"pass":"link","time":([\d.]+),/gm)].at(-1)?.[1];
   return seconds === undefined ? undefined : Number(seconds) * 1000;
@@ -128,7 +132,7 @@ interface PrintedRound {
   readonly parts: Readonly<Record<string, number>>;
 }
 
-/** What tasks/dev.ts prints. */
+/** The output of tasks/dev.ts. */
 class Lines {
   text = '';
   #ended = false;
@@ -157,7 +161,7 @@ class Lines {
 /** The columns of the table, in the order of a round. */
 export const loopColumns = ['notice', 'plan', 'compile', 'link', 'image', 'other', 'stop', 'firmware', 'boot', 'judging', 'sum'] as const;
 
-/** The round with the median time, in seconds, so that its parts add up. `compile` is without the linker. */
+/** Returns the round with the median time in seconds, so that its parts add up. `compile` excludes the linker. */
 export function loopRow({ rounds, linkMs: link }: LoopCase): Readonly<Record<(typeof loopColumns)[number], number | undefined>> {
   const sorted = [...rounds].sort((a, b) => a.wall - b.wall);
   const { wall, notice, parts } = sorted[sorted.length >> 1] ?? { wall: Number.NaN, notice: Number.NaN, parts: {} };

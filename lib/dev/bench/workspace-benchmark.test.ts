@@ -1,4 +1,5 @@
-// What an edit rebuilds in a workspace like Redox's base: one driver alone, nothing for a comment or for files that were written again.
+// The units that an edit rebuilds in a workspace like Redox's base: only the edited driver, and none after an
+// edit of a comment or a rewrite of files with the same bytes.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

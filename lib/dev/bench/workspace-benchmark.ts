@@ -1,5 +1,6 @@
-// Counts compilations and measures times of edits in a workspace like Redox's base, next to cargo: what an edit of one driver, of a comment in a manifest,
-// and a touch of every file cost. Then a build of many small components in which nothing changed.
+// Counts compilations and measures times of edits in a workspace like Redox's base, compared with cargo: an
+// edit of one driver, an edit of a comment in a manifest, and a touch of every file. Also measures a build of
+// many small components in which nothing changed.
 import { appendFile, readdir, readFile, rename, utimes, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { cannot } from '../../core/errors.ts';
@@ -12,7 +13,7 @@ import { taskResult, unitsBuilt } from '../stress/task-result.ts';
 /** One build of one tool. */
 export interface Build {
   readonly wallMs: number;
-  /** Calls of rustc that compile something. */
+  /** The number of calls of rustc that compile something. */
   readonly compilations: number;
 }
 
@@ -24,13 +25,13 @@ export interface WorkspaceCase {
 
 export interface WorkspaceBenchmark {
   readonly edits: readonly WorkspaceCase[];
-  /** Many small components: wall time in milliseconds of each build in which nothing changed. */
+  /** Many small components: the wall time of each build in which nothing changed, in milliseconds. */
   readonly unchangedMs: readonly number[];
 }
 
 const repository = resolve(import.meta.dirname, '../../..');
 
-/** Edits of the workspace in `folder`, in the order in which they are measured. */
+/** Returns the edits of the workspace in `folder`, in the order in which they are measured. */
 const edits: readonly { readonly name: string; readonly apply: (folder: string) => Promise<void> }[] = [
   { name: 'cold', apply: () => Promise.resolve() },
   { name: 'nothing changed', apply: () => Promise.resolve() },
@@ -52,9 +53,9 @@ export interface WorkspaceRequest {
   readonly scratch: string;
   readonly env: Readonly<Record<string, string>>;
   readonly repeat: number;
-  /** Members of the workspace, at least 13. */
+  /** The number of members of the workspace, at least 13. */
   readonly members: number;
-  /** Components without a workspace in common, and their crates in all. */
+  /** The number of components that share no workspace, and of all their crates. */
   readonly components: number;
   readonly crates: number;
 }
@@ -79,7 +80,7 @@ export async function benchmarkWorkspace(request: WorkspaceRequest, context: Con
   return { edits: cases, unchangedMs };
 }
 
-/** Replaces every file by a copy, as a switch of branches and back does. */
+/** Replaces every file by a copy, as switching to another branch and back does. */
 async function rewritten(folder: string): Promise<void> {
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;

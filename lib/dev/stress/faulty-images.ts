@@ -1,4 +1,5 @@
-// Images of a system that is built here, smaller than the real one and each with one fault: what they are as data, and how they are made.
+// Images of a locally built system, smaller than the real one, each with one fault: their description as
+// data, and how they are created.
 import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Step } from '../../console/dialogue.ts';
@@ -15,23 +16,26 @@ import type { System } from '../../system/system.ts';
 
 export interface BootFault {
   readonly name: string;
-  /** Files that take the place of those of the named partition; undefined removes one. */
+  /** Files that replace those of the named partition. Undefined removes a file. */
   readonly files?: Readonly<Record<string, Readonly<Record<string, FileFacts[string] | undefined>>>> | undefined;
-  /** Bytes that are written over: the whole disk, the RedoxFS partition's beginning, or the first block of a file in it. */
+  /**
+   * The bytes that are overwritten: the whole disk, the start of the RedoxFS partition, or the first block of
+   * a file in it.
+   */
   readonly damage?: 'disk' | 'root' | { readonly file: string };
   readonly steps?: readonly Step[];
   readonly verdict: 'failed' | 'stalled' | 'exited-early';
   readonly failure?: FailureKind;
-  /** On the line that decides. */
+  /** The pattern of the line that decides the verdict. */
   readonly line?: RegExp;
 }
 
 export interface FaultyImages {
-  /** An image with that fault, at `path`. */
+  /** Creates an image with that fault at `path`. */
   make(fault: Pick<BootFault, 'files' | 'damage'>, path: string): Promise<void>;
 }
 
-/** `made`: the folder in which `tasks/build.ts --out` left the components' outputs. */
+/** Returns the generator of images. `made` is the folder with the components' outputs of `tasks/build.ts --out`. */
 export function faultyImages(system: System, made: string, path: string, context: Context): FaultyImages {
   return {
     async make(fault, image) {
@@ -62,7 +66,7 @@ function changed(files: FileFacts, change: Readonly<Record<string, FileFacts[str
   return Object.fromEntries(rows.filter((row): row is [string, FileFacts[string]] => row[1] !== undefined));
 }
 
-/** The block in which a file's content begins. */
+/** Returns the number of the first block of a file's content. */
 function firstBlock(path: string, rootBytes: number, name: string): number {
   const fs = openRedoxfs(path, rootBytes);
   try {

@@ -1,4 +1,4 @@
-// tasks/fidelity.ts as a person and a script meet it.
+// tasks/fidelity.ts as users and scripts call it.
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ function fidelity(...words: readonly string[]): Promise<RunResult> {
   return run([process.execPath, join(project, 'tasks/fidelity.ts'), ...words], { cwd: dir, env: { ...env, TMPDIR: dir } });
 }
 
-test('both profiles of a project are compared, and nothing is left behind', async () => {
+test('both profiles of a project are compared, and no file is left', async () => {
   const { exitCode, stdout, stderr } = await fidelity('checkout', '--json');
   assert.is(exitCode, 0, stdout + stderr);
   const rows = ['dev', 'release'].map((profile) => ({ project: 'checkout', profile, units: profile === 'dev' ? 8 : 9, differences: 0 }));
@@ -26,19 +26,19 @@ test('both profiles of a project are compared, and nothing is left behind', asyn
   assert.equal((await run(['ls', dir], { cwd: dir, env })).stdout.trim(), 'checkout');
 });
 
-test('a profile that is chosen is the only one, as a line of text', async () => {
+test('a chosen profile is the only one that is compared', async () => {
   const { exitCode, stdout } = await fidelity('checkout', '--release', '--package', 'shout');
   assert.is(exitCode, 0);
   assert.match(stdout, /^checkout +release +1 units?, 0 differences\n$/);
 });
 
-test('what is no project is a sentence', async () => {
+test('a folder without a project is an error', async () => {
   const { exitCode, stderr } = await fidelity('nowhere');
   assert.is(exitCode, 1);
   assert.match(stderr, 'there is no Cargo.toml');
 });
 
-test('every flag says what it does', () => {
+test('every flag has a description', () => {
   for (const [name, { help }] of Object.entries(fidelityFlags)) assert.ok(help.length > 10, name);
 });
 

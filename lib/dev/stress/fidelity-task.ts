@@ -1,5 +1,5 @@
-// What tasks/fidelity.ts does: compares our calls of compilers and build scripts with those that cargo makes, project by project and profile by
-// profile, and prints a table and what differs.
+// The work of tasks/fidelity.ts: compares the calls of compilers and build scripts with those of cargo for
+// each project and profile, and prints a table and the differences.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import type { Outcome } from '../../core/events.ts';
 const { out, cache, 'no-sandbox': noSandbox, 'message-format': format, ...others } = projectFlags;
 const { 'no-run': noRun, doc, 'per-test': perTest, 'no-fail-fast': noFailFast, rerun, junit, ...comparisonFlags } = others;
 
-/** Flags of a project and its toolchain: a comparison has a cache of its own and leaves nothing behind. */
+/** Flags of a project and its toolchain. A comparison has its own cache, which is removed. */
 export const fidelityFlags: Readonly<Record<string, Flag>> = comparisonFlags;
 
 export async function compareProjects(task: Task): Promise<Outcome> {
@@ -27,7 +27,7 @@ export async function compareProjects(task: Task): Promise<Outcome> {
   try {
     for (const project of await chosenProjects(task)) {
       for (const profile of chosen ? [project.profile] : ['dev', 'release']) {
-        // What the compilers say is of no interest here.
+        // The messages of the compilers are not shown.
         const context = { signal, report: () => {} };
         const found = await compareWithCargo({ ...project, profile }, settings, { dir, pid: process.pid }, context);
         const { units, differences } = found;

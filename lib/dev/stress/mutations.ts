@@ -1,4 +1,5 @@
-// How one console arrives in several ways: other line ends, colours, prefixes of recorders, indentation. None of them may change what is concluded.
+// Changes to the form of a console: other line ends, colours, prefixes of recorders, indentation. None of
+// them may change a verdict.
 
 export interface Mutation {
   readonly name: string;

@@ -1,4 +1,5 @@
-// The confusion table, of our own recordings and of a folder with a text that is labelled wrong.
+// The confusion table for the recordings of this project, and for a folder with a text that has a wrong
+// label.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,17 +18,17 @@ async function scored(...words: string[]): Promise<{ text: string; json: { reado
   return { text: lines.join('\n'), json: json as { readonly table?: unknown } };
 }
 
-test('all of our own recordings are judged as they are labelled', async () => {
+test('all own recordings get verdicts that match their labels', async () => {
   const { text } = await scored();
   assert.match(text, /^ +booted +failed +stalled +exited-early$/m);
   assert.match(text, /\d+ texts, 0 not as labelled/);
 });
 
-test('no verdict of our own recordings changes when they come with other line ends, colours or prefixes', async () => {
+test('no verdict of own recordings changes with other line ends, colours or prefixes', async () => {
   assert.match((await scored('--mutate')).text, / texts in \d+ ways, 0 verdicts changed$/m);
 });
 
-test('a text whose verdict is another than its label is named', async () => {
+test('a text whose verdict differs from its label is named', async () => {
   await writeFile(join(root, 'a.log'), 'Redox OS starting...\nredox login: ');
   await writeFile(join(root, 'b.log'), 'No bootable device.\n');
   await writeFile(
@@ -40,7 +41,7 @@ test('a text whose verdict is another than its label is named', async () => {
   assert.equal(json.table, { 'fail booted': 1, 'fail failed': 1 });
 });
 
-test('the figures count failures that were found and good boots that were missed, and of a part that is held back only the figures are printed', async () => {
+test('the figures count found failures and missed good boots, and only the figures are printed for a held-back part', async () => {
   const rows = Array.from({ length: 20 }, (_, index) => `a.log\tredox\t${index % 2 === 0 ? 'pass' : 'fail'}\toom`);
   const names = await Promise.all(
     rows.map(async (row, index) => {
@@ -60,12 +61,12 @@ test('the figures count failures that were found and good boots that were missed
   assert.instance(refused, Failure);
 });
 
-test('a folder without an index, and a label that is none, are told', async () => {
+test('a folder without an index, and an unknown label, are errors', async () => {
   const refused = async (folder: string): Promise<string> => {
     const error: unknown = await scored(folder).catch((reason: unknown) => reason);
     return error instanceof Failure ? `${error.message} ${error.hint}` : String(error);
   };
-  assert.match(await refused(join(root, 'none')), 'its index.tsv or index.toml says what each text is');
+  assert.match(await refused(join(root, 'none')), 'its index.tsv or index.toml must have a label for each text');
   await writeFile(join(root, 'index.tsv'), 'path\tsystem\tlabel\tkind\na.log\tredox\tgood\t\n');
   assert.match(await refused(root), '"a.log" has the label "good"');
 });

@@ -1,4 +1,5 @@
-// What tasks/score.ts does: judges every labelled text of a folder and prints how labels and verdicts go together.
+// The work of tasks/score.ts: judges every labelled text of a folder and prints how labels and verdicts
+// agree.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mutations } from './mutations.ts';
@@ -14,28 +15,28 @@ import type { Flag } from '../../cli/command-line.ts';
 import type { Task } from '../../cli/task.ts';
 import type { Outcome } from '../../core/events.ts';
 
-/** Parts that texts are held back in. */
+/** The number of parts into which texts are divided. One of them may be held back. */
 const folds = 5;
 
 export const scoreFlags = {
   fold: {
     type: 'string',
     value: 'K',
-    help: `hold back the texts of part K of ${folds}, and tell nothing of them but their numbers, while rules are written`,
+    help: `hold back the texts of part K of ${folds}, and print only their figures`,
   },
-  mutate: { type: 'boolean', help: 'count how often a verdict changes when the same text comes with other line ends, colours or prefixes' },
+  mutate: { type: 'boolean', help: 'count the verdicts that change if a text has other line ends, colours or prefixes' },
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 } as const satisfies Record<string, Flag>;
 
-/** `either`: people disagree, and so may the verdict. */
+/** `either`: people disagree about the text, and each verdict is accepted. */
 type Label = 'pass' | 'fail' | 'incomplete' | 'either';
 
-/** A text, and what a person says of it. */
+/** A text with its label. */
 interface Labelled {
   readonly file: string;
   readonly system: string;
   readonly label: Label;
-  /** The kind of a failure; empty for none. */
+  /** The kind of a failure. Empty if there is none. */
   readonly kind: string;
 }
 
@@ -87,12 +88,15 @@ export async function score({ args, path, print, report, signal }: Task, root: s
   return { json: { texts: open.length, table: Object.fromEntries(table), kinds: Object.fromEntries(kinds), wrong, ...more } };
 }
 
-/** A line for each verdict that a mutation changes, and the count. Texts about which people disagree are left out. */
+/**
+ * Returns a line for each verdict that a mutation changes, and the count. Texts with the label `either` are
+ * left out.
+ */
 async function mutationLines(folder: string, root: string, rows: readonly Judged[]): Promise<readonly string[]> {
   const changed: string[] = [];
   const clear = rows.filter(({ label }) => label !== 'either');
   for (const { file, system, verdict } of clear) {
-    if (await hasTimes(join(folder, file))) continue; // they are of its bytes as they are
+    if (await hasTimes(join(folder, file))) continue; // the times belong to offsets in the original bytes
     const text = await readFile(join(folder, file), 'latin1');
     const rules = await consoleRules(root, system);
     for (const { name, change } of mutations) {
@@ -103,22 +107,25 @@ async function mutationLines(folder: string, root: string, rows: readonly Judged
   return [...changed, `${clear.length} texts in ${mutations.length} ways, ${plural(changed.length, 'verdict')} changed`];
 }
 
-/** A text of a folder of its own is of a family. */
+/** Returns the family of a text, which is the name of its folder. */
 const familyOf = ({ file }: Judged): string => (file.includes('/') ? file.replace(/\/.*/, '') : 'texts');
 
-/** The part that a text is held back with: the same for everybody, and not by any order. */
+/**
+ * Returns the part to which a text belongs. It depends only on the path, so it is the same on every machine
+ * and in every order.
+ */
 function partOf(file: string): number {
   return Number.parseInt(digestBytes(file).slice(0, 8), 16) % folds;
 }
 
-/** How often the verdict was right, in texts. */
+/** Counts of right and wrong verdicts, in texts. */
 interface Figures {
   readonly fails: number;
-  /** Failures that were found, and those whose kind was right too. */
+  /** Failures that were found, and those of them whose kind was right. */
   readonly found: number;
   readonly rightKind: number;
   readonly wrongPass: number;
-  /** Good boots that were called failed, and those that were not called booted. */
+  /** Good boots that were judged as failed, and those that were not judged as booted. */
   readonly wrongFail: number;
   readonly passMissed: number;
 }
@@ -150,7 +157,7 @@ function said(verdict: Verdict): string {
   return verdict.kind === 'failed' ? verdict.failure : verdict.kind;
 }
 
-/** A text that only stops is rightly called stalled. */
+/** Whether the verdict matches the label. For a text that only stops, `stalled` is right. */
 function fits(label: Label, kind: string, verdict: Verdict): boolean {
   if (label === 'either') return true;
   if (label === 'pass') return verdict.kind === 'booted';
@@ -175,7 +182,7 @@ function confusion(table: ReadonlyMap<string, number>): readonly string[] {
   ];
 }
 
-/** Of the texts that fail: what they are, and what they were called. */
+/** Returns the counts of each kind and verdict for texts that fail. */
 function kindLines(kinds: ReadonlyMap<string, number>): readonly string[] {
   return [...kinds].sort().map(([pair, count]) => {
     const blank = pair.indexOf(' ');
@@ -184,12 +191,15 @@ function kindLines(kinds: ReadonlyMap<string, number>): readonly string[] {
   });
 }
 
-/** The rows of index.tsv (path, system, label, kind, with a heading) or of index.toml ([[transcript]] with file, system, label, kind). */
+/**
+ * Parses index.tsv (path, system, label, kind, with a heading) or index.toml ([[transcript]] with file,
+ * system, label, kind).
+ */
 async function labelled(folder: string): Promise<readonly Labelled[]> {
   const what = `score "${folder}"`;
   const read = (name: string): Promise<string> =>
     readFile(join(folder, name), 'utf8').catch((error: unknown) => {
-      throw cannotBecause(what, error, 'its index.tsv or index.toml says what each text is');
+      throw cannotBecause(what, error, 'its index.tsv or index.toml must have a label for each text');
     });
   const tsv = await read('index.tsv').catch(() => undefined);
   const rows =

@@ -1,4 +1,5 @@
-// The boot stresses with a stand-in for the boot test: what they count, and what they call a fault. tasks/stress-boot.ts has the real one.
+// The stress tests of boots with a fake boot test: their counts, and the results that they treat as faults.
+// tasks/stress-boot.ts uses the real one.
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +14,7 @@ const context: Context = { signal: new AbortController().signal, report: () => u
 const root = await mkdtemp(join(tmpdir(), 'stress-boot-'));
 test.after(() => rm(root, { recursive: true }));
 
-/** A "node" that does `script` in place of running test-boot.ts. */
+/** A "node" that runs `script` instead of test-boot.ts. */
 async function subject(name: string, script: string): Promise<BootSubject> {
   const node = join(root, name);
   await writeFile(node, `#!/bin/sh\n${script}\n`);
@@ -27,13 +28,13 @@ async function subject(name: string, script: string): Promise<BootSubject> {
 
 const says = (verdict: string): string => `echo '{"verdict":${verdict}}'`;
 
-test('boots that are right and leave nothing are no faults', async () => {
+test('boots with the right verdict and without leftovers are not faults', async () => {
   const { sentence, faults } = await stressBoots(await subject('good', says('{"kind":"booted"}')), 3, context);
   assert.equal(faults, []);
   assert.match(sentence, /^3 boots in \d+ s: 3 right verdicts, 0 faults$/);
 });
 
-test('a wrong verdict, none at all, and what is left behind are faults', async () => {
+test('a wrong verdict, a missing verdict, and leftovers are faults', async () => {
   const wrong = await stressBoots(await subject('wrong', `${says('{"kind":"stalled"}')}; exit 1`), 1, context);
   assert.equal(wrong.faults, ['boot 1: {"kind":"stalled"}']);
   const silent = await stressBoots(await subject('silent', 'echo "error: no" >&2; exit 70'), 1, context);
@@ -42,12 +43,12 @@ test('a wrong verdict, none at all, and what is left behind are faults', async (
   assert.equal(untidy.faults, ['boot 1 left file left']);
 });
 
-test('a test that is killed leaves no machine, and the boot after it is right', async () => {
+test('a test that is killed leaves no machine, and the next boot has the right verdict', async () => {
   const { faults } = await stressBootKills(await subject('slow', `sleep 0.2; ${says('{"kind":"booted"}')}`), 3, 1, context);
   assert.equal(faults, []);
 });
 
-test('a fault must get its own verdict', async () => {
+test('each fault must get its own verdict', async () => {
   const rows: readonly BootFault[] = [
     { name: 'panic', verdict: 'failed', failure: 'kernel-panic', line: /^PANIC/ },
     { name: 'hang', verdict: 'stalled' },

@@ -1,5 +1,6 @@
-// Three ways to try the boot tester: many boots in a row, SIGKILL at random instants, and boots that must go wrong, each with its own verdict. Every
-// boot is test-boot.ts as a process of its own. Gives counts and what went wrong, in sentences.
+// Three stress tests of the boot tester: many boots in a row, SIGKILL at random times, and faulty images,
+// each with its own verdict. Every boot is a process of test-boot.ts. The results are counts and faults, as
+// sentences.
 import { copyFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,16 +15,16 @@ import { taskResult } from './task-result.ts';
 
 export interface BootSubject {
   readonly system: string;
-  /** Absolute. */
+  /** The absolute path of the image. */
   readonly image: string;
-  /** A folder of the stress: the TMPDIR of every boot. */
+  /** A folder of the stress test, which is the TMPDIR of every boot. */
   readonly scratch: string;
   readonly node: string;
   readonly env: Readonly<Record<string, string>>;
 }
 
 const task = join(import.meta.dirname, '../../../test-boot.ts');
-/** How long QEMU may take to notice that its parent is gone. */
+/** The time that QEMU may take to notice the end of its parent. */
 const survivalMs = 3000;
 
 function startBoot({ system, scratch, node, env }: BootSubject, image: string, words: readonly string[], { signal }: Context): Child {
@@ -59,13 +60,13 @@ function verdictOf({ stdout, stderr }: RunResult): Told {
   return { kind: `no verdict (${lastOf(stderr.trim().split('\n'))})` };
 }
 
-/** What a boot left: processes with the image on their command line, files in its TMPDIR. */
+/** Returns the leftovers of a boot: processes with the image on their command line, and files in its TMPDIR. */
 async function leftoversOf({ scratch, image }: BootSubject): Promise<readonly string[]> {
   const files = await readdir(join(scratch, 'tmp'));
   return [...files.map((name) => `file ${name}`), ...(await machinesOf(image)).map((pid) => `process ${pid}`)];
 }
 
-/** Process ids of the QEMUs that have the image on their command lines. */
+/** Returns the process ids of QEMU processes with the image on their command lines. */
 export async function machinesOf(image: string): Promise<readonly number[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const lines = await Promise.all(pids.map(async (pid) => [pid, await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')] as const));
@@ -77,7 +78,7 @@ export async function prepare({ scratch }: BootSubject): Promise<void> {
   await mkdir(join(scratch, 'logs'), { recursive: true });
 }
 
-/** Boots the image again and again. */
+/** Boots the image repeatedly. */
 export async function stressBoots(subject: BootSubject, rounds: number, context: Context): Promise<Stressed> {
   const faults: string[] = [];
   let right = 0;
@@ -95,7 +96,7 @@ export async function stressBoots(subject: BootSubject, rounds: number, context:
   return { sentence: `${rounds} boots in ${seconds} s: ${right} right verdicts, ${faults.length} faults`, faults };
 }
 
-/** Kills the test at random instants of a boot; every second one would keep its machine. */
+/** Kills the test at random times during a boot. Every second test would keep its machine. */
 export async function stressBootKills(subject: BootSubject, rounds: number, seed: number, context: Context): Promise<Stressed> {
   const random = randomNumbers(seed);
   const faults: string[] = [];
@@ -123,7 +124,7 @@ export async function stressBootKills(subject: BootSubject, rounds: number, seed
   return { sentence, faults };
 }
 
-/** Kills a boot test, unless it has ended by itself. */
+/** Kills a boot test, unless it has already ended. */
 function killBoot(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
@@ -132,7 +133,7 @@ function killBoot(pid: number): void {
   }
 }
 
-/** Boots what must go wrong; each must get its own verdict. */
+/** Boots faulty images. Each must get its own verdict. */
 export async function stressFaults(
   subject: BootSubject,
   rows: readonly BootFault[],

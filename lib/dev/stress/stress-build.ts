@@ -1,5 +1,5 @@
-// The builds that a stress is made of: tasks/crates.ts as a process of its own, into a cache and a folder that belong to the stress. Knows
-// what a build leaves behind; not what is done to it.
+// The builds of a stress test: tasks/crates.ts as a separate process, with its own cache and folder. Knows
+// what files a build leaves, but not which faults are injected.
 import { cp, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { layout } from '../../cache/cache-folder.ts';
@@ -11,18 +11,18 @@ import type { Child, RunResult } from '../../core/sh.ts';
 import { taskResult, unitsBuilt } from './task-result.ts';
 
 export interface Subject {
-  /** Absolute folders of the Cargo projects; they are built in one command. */
+  /** Absolute folders of the Cargo projects, which are built in one command. */
   readonly projects: readonly string[];
-  /** Further flags of tasks/crates.ts. */
+  /** Additional flags of tasks/crates.ts. */
   readonly flags: readonly string[];
-  /** The folder of the stress: absolute, and gone when it is over. */
+  /** The absolute folder of the stress test, which is removed at its end. */
   readonly scratch: string;
-  /** How a task is started: Node's own path. */
+  /** The path of Node, with which a task is started. */
   readonly node: string;
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Where one build works, below the scratch folder. */
+/** The folders of one build, in the scratch folder. */
 export interface Site {
   readonly cache: string;
   readonly out: string;
@@ -44,19 +44,21 @@ export async function startBuild(subject: Subject, site: Site, { signal }: Conte
   return start([subject.node, task, ...words], { cwd: subject.scratch, env: subject.env, signal });
 }
 
-/** The build must go well; gives how many units it had to build. */
+/** Runs a build that must succeed. Returns how many units it had to build. */
 export async function mustBuild(subject: Subject, site: Site, context: Context): Promise<number> {
   return missesOf(await (await startBuild(subject, site, context)).ended, context);
 }
 
 export function missesOf({ exitCode, stdout, stderr }: RunResult, { signal }: Context): number {
   signal.throwIfAborted();
-  if (exitCode !== 0)
-    throw cannot('go on with the stress', `a build ended with status ${exitCode ?? 'of a signal'}`, { detail: stderr.trim() });
+  if (exitCode !== 0) {
+    const why = exitCode === null ? 'a signal ended a build' : `a build ended with status ${exitCode}`;
+    throw cannot('continue the stress test', why, { detail: stderr.trim() });
+  }
   return unitsBuilt(taskResult(stdout));
 }
 
-/** An undisturbed build: what the others must come to. */
+/** An undisturbed build, with whose results the others are compared. */
 export interface Calm {
   readonly site: Site;
   readonly programs: readonly string[];
@@ -72,28 +74,34 @@ export async function undisturbed(subject: Subject, context: Context): Promise<C
   return { site, programs: await programsOf(site), units, usualMs };
 }
 
-/** A site with an empty cache; with `calm` it knows of the host what that build found out (the digests of a compiler take seconds). */
+/**
+ * Returns folders with an empty cache. With `calm`, the cache contains what that build stored about the host,
+ * because computing the digests of a compiler takes seconds.
+ */
 export async function newSite(subject: Subject, name: string, calm?: Calm): Promise<Site> {
   const site = siteOf(subject, name);
   if (calm) await cp(join(calm.site.cache, 'remembered'), join(site.cache, 'remembered'), { recursive: true });
   return site;
 }
 
-/** What a build handed out: "NAME DIGEST" of every program, sorted. */
+/** Returns the published programs of a build as "NAME DIGEST", sorted. */
 export async function programsOf({ out }: Site): Promise<readonly string[]> {
   const files = await filesBelow(out);
   const lines = await Promise.all(files.map(async (file) => `${file} ${await digestFile(join(out, file))}`));
   return lines.sort(byCodeUnit);
 }
 
-/** Unfinished work that nobody finishes any more: what is in the folder for it, and files by the names that unfinished ones have. */
+/**
+ * Returns the unfinished files that no process will finish: those in the folder for unfinished work, and
+ * those with names of unfinished files.
+ */
 export async function leftoversOf({ cache, out }: Site): Promise<readonly string[]> {
   const unfinished = (await filesBelow(join(cache, layout, 'tmp'), true)).map((name) => `tmp/${name}`);
   const partial = [...(await filesBelow(cache)), ...(await filesBelow(out))].filter((name) => /\.partial\b/.test(name));
   return [...unfinished, ...partial];
 }
 
-/** Paths relative to `dir`, sorted; with `folders` these as well. */
+/** Returns paths relative to `dir`, sorted. With `folders`, also those of folders. */
 export async function filesBelow(dir: string, folders = false): Promise<readonly string[]> {
   const entries = (await absentAsUndefined(readdir(dir, { recursive: true, withFileTypes: true }))) ?? [];
   return entries

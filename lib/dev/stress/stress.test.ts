@@ -1,4 +1,5 @@
-// A small stress of the fixture's builds, in real processes: kill -9, two and four at once, and every blob of the store damaged.
+// A small stress test with builds of the fixture in real processes: kill -9, two and four concurrent builds,
+// and a damage of every blob in the store.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,7 +26,7 @@ function assertNoFault({ sentence, faults }: Stressed, shape: RegExp): void {
   assert.match(sentence, shape);
 }
 
-test('a build killed at any instant is completed by the next run, to the same programs, and nothing is left', async () => {
+test('a build that is killed at any time is completed by the next run, with the same programs and without leftovers', async () => {
   assertNoFault(
     await stressKill(subject, calm, 2, 7, context),
     /^2 builds, \d killed within \d+ ms, .* 2 completed by the next run, 0 faults$/,
@@ -33,16 +34,16 @@ test('a build killed at any instant is completed by the next run, to the same pr
 });
 
 for (const count of [2, 4]) {
-  test(`${count} builds of the same thing at once share one cache`, async () => {
+  test(`${count} concurrent builds of the same project share one cache`, async () => {
     assertNoFault(await stressConcurrent(subject, calm, count, 1, context), new RegExp(`^1 x ${count} builds at once in one cache: `));
   });
 }
 
-test('every damaged blob is found when it is read, and made again', async () => {
+test('every damaged blob is found when it is read, and is built again', async () => {
   const stressed = await stressFlip(subject, calm, 100, 7, process.pid, context);
   assertNoFault(
     stressed,
-    /^(\d+) of \1 blobs with a flipped byte: \1 found when read, 9 units built again, \1 blobs whole again, 0 faults$/,
+    /^(\d+) of \1 blobs with a flipped byte: \1 found when read, 9 units built again, \1 blobs intact again, 0 faults$/,
   );
 });
 

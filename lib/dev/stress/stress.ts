@@ -1,5 +1,6 @@
-// Three ways to ill-treat builds: kill them, start several at once, and damage what they stored. Each gives its counts and what went wrong, in
-// sentences; nothing wrong is the whole point. Compares with an undisturbed build of the same projects.
+// Three stress tests of builds: killing them, starting several concurrently, and damaging stored blobs. Each
+// returns counts and faults, as sentences. The results are compared with an undisturbed build of the same
+// projects.
 import { chmod, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openCache } from '../../cache/cache.ts';
@@ -15,11 +16,14 @@ import type { Calm, Site, Subject } from './stress-build.ts';
 export interface Stressed {
   /** One sentence with all counts. */
   readonly sentence: string;
-  /** What should not have happened. */
+  /** The faults that were found, as sentences. */
   readonly faults: readonly string[];
 }
 
-/** Kills builds with SIGKILL at random instants, each in an empty cache, and lets the next run finish the work. Every second one knows the host. */
+/**
+ * Kills builds with SIGKILL at random times, each with an empty cache. The next run completes the build. In
+ * every second round, the cache contains data about the host.
+ */
 export async function stressKill(subject: Subject, calm: Calm, rounds: number, seed: number, context: Context): Promise<Stressed> {
   const { usualMs } = calm;
   const random = randomNumbers(seed);
@@ -35,12 +39,14 @@ export async function stressKill(subject: Subject, calm: Calm, rounds: number, s
     if (inTime && before.length > 0) kept++;
     const what = `round ${round}, killed after ${atMs} ms`;
     await mustBuild(subject, site, context);
-    if (!same(await programsOf(site), calm.programs)) faults.push(`${what}: other programs than undisturbed`);
+    if (!same(await programsOf(site), calm.programs)) faults.push(`${what}: the programs differ from those of an undisturbed build`);
     for (const name of await leftoversOf(site)) faults.push(`${what}: "${name}" is left`);
     const again = await mustBuild(subject, site, context);
     if (again > 0) faults.push(`${what}: ${again} units were built again by a third run`);
     await rm(join(site.cache, '..'), { recursive: true, force: true });
-    const sofar = `round ${round} of ${rounds}: killed after ${atMs} ms with ${before.length} results kept, completed; ${faults.length} faults so far`;
+    const sofar =
+      `round ${round} of ${rounds}: killed after ${atMs} ms with ${before.length} results kept, completed; ` +
+      `${faults.length} faults so far`;
     context.report({ kind: 'note', text: sofar });
   }
   const sentence =
@@ -57,7 +63,7 @@ async function killedAt(child: Awaited<ReturnType<typeof startBuild>>, atMs: num
   return killedBy === 'SIGKILL';
 }
 
-/** Starts `count` builds of the same projects at once, in one empty cache. */
+/** Starts `count` builds of the same projects concurrently, with one empty cache. */
 export async function stressConcurrent(subject: Subject, calm: Calm, count: number, rounds: number, context: Context): Promise<Stressed> {
   const faults: string[] = [];
   let built = 0;
@@ -85,7 +91,10 @@ export async function stressConcurrent(subject: Subject, calm: Calm, count: numb
   return { sentence, faults };
 }
 
-/** Flips a byte in each of `count` random blobs of the undisturbed build; all must be refused when read, and be back after a build that looks at every unit. */
+/**
+ * Flips a byte in each of `count` random blobs of the undisturbed build. Each must be refused when it is
+ * read, and must exist again after a build that looks up every unit.
+ */
 export async function stressFlip(
   subject: Subject,
   calm: Calm,
@@ -103,23 +112,24 @@ export async function stressFlip(
   for (const { path } of victims) if (await flipByte(path, random)) flipped++;
   const digests = victims.map(({ digest }) => digest).filter((digest): digest is Digest => isDigest(digest));
   const refused = digests.length - (await held(site, digests, pid, context));
-  // Deep keys hand a program out without a look at what it is made of; without them every unit is looked up.
+  // A deep key publishes a program without looking up its dependencies. Without deep keys, every unit is
+  // looked up.
   await rm(join(site.cache, layout, 'deep'), { recursive: true, force: true });
   await rm(site.out, { recursive: true, force: true });
   const rebuilt = await mustBuild(subject, site, context);
   const back = await held(site, digests, pid, context);
   const faults: string[] = [];
-  if (refused < flipped) faults.push(`${flipped - refused} damaged blobs were taken for whole`);
-  if (back < flipped) faults.push(`${flipped - back} damaged blobs did not come back`);
-  if (!same(await programsOf(site), calm.programs)) faults.push('the programs are other ones than before the damage');
+  if (refused < flipped) faults.push(`${flipped - refused} damaged blobs were read as undamaged`);
+  if (back < flipped) faults.push(`${flipped - back} damaged blobs were not built again`);
+  if (!same(await programsOf(site), calm.programs)) faults.push('the programs differ from those before the damage');
   for (const name of await leftoversOf(site)) faults.push(`"${name}" is left`);
   const sentence =
     `${flipped} of ${blobs.length} blobs with a flipped byte: ${refused} found when read, ${rebuilt} units built again, ` +
-    `${back} blobs whole again, ${faults.length} faults`;
+    `${back} blobs intact again, ${faults.length} faults`;
   return { sentence, faults };
 }
 
-/** How many of these blobs are there and whole; what is not is dropped, as it is by any build that reads it. */
+/** Returns how many of these blobs exist undamaged. Damaged ones are removed, as by any build that reads them. */
 async function held({ cache }: Site, digests: readonly Digest[], pid: number, { report }: Context): Promise<number> {
   const opened = await openCache(cache, pid, (event) => (event.kind === 'repaired' ? undefined : report(event)));
   try {
@@ -131,7 +141,7 @@ async function held({ cache }: Site, digests: readonly Digest[], pid: number, { 
   }
 }
 
-/** False for an empty file, which has no byte to flip. */
+/** Whether the file has a byte to flip. False for an empty file. */
 async function flipByte(path: string, random: () => number): Promise<boolean> {
   await chmod(path, 0o755);
   const file = await open(path, 'r+');

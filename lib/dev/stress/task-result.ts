@@ -1,4 +1,4 @@
-// The JSON object that a task prints as its last line with --json, read field by field.
+// Reads the JSON object that a task prints as its last line with --json.
 import { lastOf } from '../../core/errors.ts';
 import { parseJsonFields } from '../../core/fields.ts';
 import type { Fields } from '../../core/fields.ts';

@@ -1,5 +1,6 @@
-// The toolchains with which the crate compiler is tried: those of the host by name or folder, and those of releases of Debian, which are unpacked into the
-// cache. What cannot be obtained has a reason.
+// The toolchains with which the crate compiler is tested: those of the host by name or folder, and those of
+// releases of Debian, which are unpacked into the cache. For a toolchain that cannot be obtained, there is a
+// reason.
 import { dirname, join, resolve } from 'node:path';
 import { Failure } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
@@ -7,23 +8,23 @@ import { chooseToolchain } from '../../crates/toolchain/choice.ts';
 import type { Toolchain } from '../../crates/toolchain/toolchain.ts';
 import { releaseToolchain } from '../../host/debian-toolchain.ts';
 
-/** One of each version that is promised: the host's own, and those of the oldest and of the newest release of Debian. */
+/** The supported versions: those of the host, and those of the oldest and the newest release of Debian. */
 export const promisedToolchains: readonly string[] = ['stable', 'nightly', 'debian:trixie', 'debian:sid'];
 
-/** A toolchain, or the reason why there is none, by the word that asked for it. */
+/** A toolchain, or the reason why there is none, with the word that asked for it. */
 export type TestedToolchain = { readonly name: string } & ({ readonly toolchain: Toolchain } | { readonly why: string });
 
-/** Where toolchains are looked for, and unpacked: no build looks into this folder of the cache. */
+/** The folder in which toolchains are searched and unpacked. Builds do not use this folder of the cache. */
 export interface ToolchainPlace {
   readonly env: Readonly<Record<string, string>>;
   readonly cacheDir: string;
-  /** The folder that relative paths count from. */
+  /** The folder to which relative paths refer. */
   readonly cwd: string;
 }
 
 /**
- * Finds the toolchain that a word asks for: "debian:SUITE", a path with a slash in it, or what --toolchain takes. One that is too old, or that is not
- * there, has the reason of the refusal.
+ * Finds the toolchain for a word: "debian:SUITE", a path with a slash, or a value of --toolchain. For a
+ * missing or too old toolchain, the result has the reason.
  */
 export async function testedToolchain(name: string, { env, cacheDir, cwd }: ToolchainPlace, context: Context): Promise<TestedToolchain> {
   try {
@@ -42,7 +43,7 @@ export async function testedToolchain(name: string, { env, cacheDir, cwd }: Tool
   }
 }
 
-/** The folder that has bin/rustc. */
+/** Returns the folder that contains bin/rustc. */
 export function folderOf({ rustc }: Pick<Toolchain, 'rustc'>): string {
   return dirname(dirname(rustc));
 }

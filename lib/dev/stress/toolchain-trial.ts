@@ -1,5 +1,6 @@
-// Tries the crate compiler with one toolchain: the tests that compile projects, the histories that were written after reports of users, and the comparison
-// of calls with those of the toolchain's cargo. Each part sees that toolchain alone, as the only one of a rustup.
+// Tests the crate compiler with one toolchain: the tests that compile projects, the histories that were
+// written after reports of users, and a comparison of calls with those of the toolchain's cargo. In each
+// part, the toolchain is the only one of a fake rustup.
 import { cp, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Failure } from '../../core/errors.ts';
@@ -16,7 +17,7 @@ import { replayAllWritten, writtenHistories } from '../histories/written-history
 import { runTests } from '../testing/test-run.ts';
 import { folderOf } from './tested-toolchains.ts';
 
-/** What went well and what did not, of one part. */
+/** Counts of successes and failures in one part. */
 export interface Count {
   readonly good: number;
   readonly bad: number;
@@ -24,37 +25,40 @@ export interface Count {
 
 /** The result of a trial. */
 export interface Trial {
-  /** "1.85.1 (d73d2caf9 2024-12-31)". */
+  /** For example "1.85.1 (d73d2caf9 2024-12-31)". */
   readonly cargo: string;
   /** Test cases. */
   readonly tests: Count;
   /** Histories. */
   readonly histories: Count;
-  /** Calls of rustc and runs of build scripts, the same or different. */
+  /** Calls of rustc and runs of build scripts that are the same or different. */
   readonly calls: Count;
-  /** What went wrong, a sentence each. */
+  /** Faults, one sentence each. */
   readonly faults: readonly string[];
-  /** What was not tried, and why. */
+  /** Parts that were not tested, with the reason. */
   readonly untried: readonly string[];
 }
 
 export interface TrialPlace {
   /** The repository with the tests and the fixtures. */
   readonly root: string;
-  /** A folder of the trial, which exists and is empty. */
+  /** An existing, empty folder for the trial. */
   readonly scratch: string;
   readonly env: Readonly<Record<string, string>>;
   /** The user's cache, for the source of the standard library. */
   readonly cacheDir: string;
-  /** How a task is started: Node's own path. */
+  /** The path of Node, with which a task is started. */
   readonly node: string;
   readonly pid: number;
 }
 
-/** Test files that compile projects with a real rustc, by parts of their paths. */
+/** Test files that compile projects with a real rustc, as parts of their paths. */
 const testFiles: readonly string[] = ['lib/crates/', 'lib/cli/tasks/cargo-test-task'];
 
-/** Fixtures whose calls are compared. The others are projects that these depend on, or that need a repository of git (differential.test.ts has them). */
+/**
+ * Fixtures whose calls are compared. The others are dependencies of these, or need a git repository.
+ * differential.test.ts tests those.
+ */
 const compared: readonly (Partial<Project> & { readonly name: string })[] = [
   { name: 'crates' },
   { name: 'crates-traps' },
@@ -64,7 +68,7 @@ const compared: readonly (Partial<Project> & { readonly name: string })[] = [
 ];
 const copied: readonly string[] = [...compared.map(({ name }) => name), 'crates-outside', 'redox'];
 
-/** Tries a toolchain. A part that cannot even begin is a fault. */
+/** Tests a toolchain. A part that cannot start is a fault. */
 export async function tryToolchain(toolchain: Toolchain, place: TrialPlace, context: Context): Promise<Trial> {
   const { cargo: program, release } = toolchain;
   const env = await environmentOf(toolchain, place);
@@ -83,7 +87,10 @@ export async function tryToolchain(toolchain: Toolchain, place: TrialPlace, cont
   return { cargo: printed.trim().replace(/^cargo /, ''), tests, histories, calls, faults, untried };
 }
 
-/** Variables with which every task and test finds this toolchain and no other, and the shell its programs. */
+/**
+ * Returns an environment in which every task and test finds only this toolchain, and the shell finds its
+ * programs.
+ */
 async function environmentOf(toolchain: Toolchain, { scratch, env, node }: TrialPlace): Promise<Readonly<Record<string, string>>> {
   const [home, folder] = [join(scratch, 'rustup'), folderOf(toolchain)];
   const name = basename(folder);
@@ -120,7 +127,7 @@ async function tryHistories({ root, scratch, env, node }: TrialPlace, faults: st
   const builders = await realBuilders(env, node, context);
   let [good, bad] = [0, 0];
   for (const [name, replayed] of replayAllWritten(histories, join(scratch, 'histories'), builders, context)) {
-    // After an interrupt all of them end before the folder is removed.
+    // After an interrupt, all of them end before the folder is removed.
     const fault = await replayed.catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
     if (fault === undefined) good++;
     else {

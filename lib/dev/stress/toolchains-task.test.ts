@@ -1,4 +1,5 @@
-// The table of the toolchains that were tried, what counts as untried, and that docs/install.md names the lowest supported release after such a table.
+// The table of tested toolchains, and which ones count as untested. Also checks that docs/install.md names
+// the lowest supported release of such a table.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -41,7 +42,7 @@ test('the table has a row for each toolchain, with faults and reasons below it',
   assert.is(oldestOf([]), 'no toolchain was tried');
 });
 
-test('a toolchain that is not there or too old is untried, which is not a success', async () => {
+test('a missing or too old toolchain is untried, which is not a success', async () => {
   await withFakeHost(async (fake) => {
     await fake.onPath('1.63.0');
     const { task, lines } = puppetTask(toolchainsFlags, ['./usr', './none'], fake.folder, { ...fake.env, TMPDIR: fake.folder });

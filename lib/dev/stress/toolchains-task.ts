@@ -1,4 +1,5 @@
-// What tasks/stress-toolchains.ts does: tries the crate compiler with each toolchain that is promised, and prints a table of them.
+// The work of tasks/stress-toolchains.ts: tests the crate compiler with each supported toolchain and prints a
+// table.
 import { mkdir, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,15 +20,18 @@ export const toolchainsFlags: Readonly<Record<string, Flag>> = {
   cache: {
     type: 'string',
     value: 'DIR',
-    help: 'the cache that toolchains of Debian are kept in (default BLOOMERY_CACHE, or ~/.cache/bloomery)',
+    help: 'the cache in which toolchains of Debian are kept (default BLOOMERY_CACHE, or ~/.cache/bloomery)',
   },
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 };
 
-/** A row of the table: a toolchain that was tried, or the reason why it was not. */
+/** A row of the table: a tested toolchain, or the reason why it was not tested. */
 export type ToolchainRow = { readonly name: string } & ({ readonly release: string; readonly trial: Trial } | { readonly why: string });
 
-/** Tries the toolchains that the words name, or those that are promised. Exit code 1 after a fault, 69 where one could not be obtained. */
+/**
+ * Tests the toolchains on the command line, or the supported ones. The exit code is 1 after a fault, and 69
+ * if a toolchain could not be obtained.
+ */
 export async function stressToolchains(task: Task, root: string): Promise<Outcome> {
   const { args, host, print, report, signal } = task;
   const names = args.words.length > 0 ? args.words : promisedToolchains;
@@ -56,7 +60,7 @@ export async function stressToolchains(task: Task, root: string): Promise<Outcom
   return { exitCode: exitCodeOf(rows), json: { rows: rows.map(jsonOf), leastRelease } };
 }
 
-/** The lines of the table. What went wrong, and what was not tried, is below the row of its toolchain. */
+/** Returns the lines of the table. Faults and untested parts are below the row of their toolchain. */
 export function tableOf(rows: readonly ToolchainRow[]): readonly string[] {
   const cells = rows.map((row) => ('why' in row ? [row.name, 'untried'] : [row.name, ...cellsOf(row.release, row.trial)]));
   const all = [['toolchain', 'cargo', 'rustc', 'tests', 'histories', 'calls'], ...cells];
@@ -89,7 +93,7 @@ function remarksOf(row: ToolchainRow): readonly string[] {
   return 'why' in row ? [row.why] : [...row.trial.faults, ...row.trial.untried.map((what) => `untried: ${what}`)];
 }
 
-/** Whether the oldest toolchain of the table shows the lowest supported release, as a sentence. */
+/** Returns a sentence about whether the oldest toolchain of the table confirms the lowest supported release. */
 export function oldestOf(rows: readonly ToolchainRow[]): string {
   const oldest = oldestRelease(rows);
   if (oldest === undefined) return 'no toolchain was tried';
