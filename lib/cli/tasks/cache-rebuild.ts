@@ -18,7 +18,7 @@ export async function rebuildSome(
   folder: CacheFolder,
 ): Promise<{ readonly differs: boolean; readonly json: Json }> {
   const { args, host, print, report, signal } = task;
-  const seed = args.text('seed') ?? String(performance.timeOrigin);
+  const seed = args.text('seed') ?? String(Math.trunc(performance.timeOrigin));
   const sandbox = await requireSandbox(!args.has('no-sandbox'), pathOf(host.env), signal);
   const cache = withDigests(folder);
   const history = await openHistory(cache);
