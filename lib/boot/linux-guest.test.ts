@@ -171,18 +171,21 @@ test('processors are added and memory is taken back while the guest runs', async
 test('a snapshot that cannot be written leaves nothing, and a second order to a machine that is spoken to does not wait for ever', async () => {
   const disks = [{ path: join(root, 'disk.img'), interface: 'nvme' } as const];
   const other = await launch({ ...plan, machine: { ...lonely, imageInterface: 'nvme' }, disks }, context);
-  const [record] = (await runningMachines(root)).filter(({ pid }) => pid === other.pid);
-  const folder = join(root, 'never');
-  const { exitCode, stderr } = await vm('snapshot', folder, '--machine', String(other.pid));
-  assert.is(exitCode, 1);
-  assert.match(stderr, 'nvme');
-  assert.not((await readdir(root)).includes('never'));
-  const speaker = createConnection(join(record?.directory ?? '', 'control'));
-  await new Promise((resolve) => speaker.once('data', resolve));
-  assert.match((await vm('info', '--machine', String(other.pid))).stderr, 'another vm.ts may be talking to it');
-  speaker.destroy();
-  assert.is((await vm('info', '--machine', String(other.pid))).json['state'], 'running');
-  await other.stop();
+  try {
+    const [record] = (await runningMachines(root)).filter(({ pid }) => pid === other.pid);
+    const folder = join(root, 'never');
+    const { exitCode, stderr } = await vm('snapshot', folder, '--machine', String(other.pid));
+    assert.is(exitCode, 1);
+    assert.match(stderr, 'nvme');
+    assert.not((await readdir(root)).includes('never'));
+    const speaker = createConnection(join(record?.directory ?? '', 'control'));
+    await new Promise((resolve) => speaker.once('data', resolve));
+    assert.match((await vm('info', '--machine', String(other.pid))).stderr, 'another vm.ts may be connected');
+    speaker.destroy();
+    assert.is((await vm('info', '--machine', String(other.pid))).json['state'], 'running');
+  } finally {
+    await other.stop(); // the tests that follow have one machine
+  }
 });
 
 test('wrong arguments are reported, and an ambiguous machine is an error', async () => {
