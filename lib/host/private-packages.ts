@@ -92,7 +92,7 @@ export interface FoundFile {
 
 /**
  * Returns the entry in an unpacked usr/lib, or in a folder of it, whose name matches. Throws a Failure if
- * there is none.
+ * no entry matches.
  */
 export async function foundIn(unpacked: string, name: RegExp): Promise<FoundFile> {
   const file = (await filesOfLibraries(join(unpacked, 'usr/lib'))).find((candidate) => name.test(candidate.name));

@@ -1,5 +1,5 @@
 // Obtains a Rust toolchain with rustup. The rustup of the host installs it in its own folder of toolchains.
-// If there is none, the distribution's package of rustup is unpacked for one call, and the toolchain is put
+// If the host has no rustup, the distribution's package of rustup is unpacked for one call, and the toolchain is put
 // into the cache. That package is not installed, because it would replace the distribution's rustc.
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';

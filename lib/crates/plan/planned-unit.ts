@@ -48,7 +48,7 @@ export interface PlannedUnit extends Compilation {
   readonly scriptOutput?: readonly string[];
   /** Present for units of the sysroot's triple that may read it. */
   readonly sysroot?: Sysroot;
-  /** Of what is tested: what its program is started by, and of documentation the flags of rustdoc. */
+  /** The runner of a test program, and the flags of rustdoc for tests of documentation. */
   readonly testing?: { readonly runner: Runner | undefined; readonly rustdocflags: readonly string[] };
   /** The permissions of its package (--allow). */
   readonly granted?: Granted;

@@ -36,7 +36,7 @@ interface Labelled {
   readonly file: string;
   readonly system: string;
   readonly label: Label;
-  /** The kind of a failure. Empty if there is none. */
+  /** The kind of a failure. Empty without a failure. */
   readonly kind: string;
 }
 

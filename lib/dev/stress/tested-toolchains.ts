@@ -11,7 +11,7 @@ import { releaseToolchain } from '../../host/debian-toolchain.ts';
 /** The supported versions: those of the host, and those of the oldest and the newest release of Debian. */
 export const promisedToolchains: readonly string[] = ['stable', 'nightly', 'debian:trixie', 'debian:sid'];
 
-/** A toolchain, or the reason why there is none, with the word that asked for it. */
+/** A toolchain, or the reason why it could not be obtained, with the word that asked for it. */
 export type TestedToolchain = { readonly name: string } & ({ readonly toolchain: Toolchain } | { readonly why: string });
 
 /** The folder in which toolchains are searched and unpacked. Builds do not use this folder of the cache. */
