@@ -1,7 +1,11 @@
 #!/usr/bin/env zx
 // Compiles one or more Cargo projects. Every crate is cached by the content of its inputs.
 import '../lib/cli/compile-cache.ts';
+import type { Outcome } from '../lib/core/events.ts';
+import type { ProjectCompiler } from '../lib/cli/tasks/crates-task.ts';
 
+const { beginTask } = await import('../lib/cli/head-start.ts');
+const headStart = await beginTask(process);
 const { projectFlags } = await import('../lib/cli/flags/project-flags.ts');
 const { task } = await import('../lib/cli/task.ts');
 
@@ -24,10 +28,12 @@ await task(
     const { chosenProjects, compileAndPublish, outcomeOf, reportBuild, runTests, withCompiler } =
       await import('../lib/cli/tasks/crates-task.ts');
     const projects = await chosenProjects(task);
-    return await withCompiler(task, async (compiler) => {
+    const steps = async (compiler: ProjectCompiler): Promise<Outcome> => {
       const built = await compileAndPublish(projects, compiler);
       const report = await reportBuild(built, compiler);
       return await outcomeOf(report, await runTests(built, compiler));
-    });
+    };
+    return await withCompiler(task, steps, { headStart });
   },
+  headStart,
 );

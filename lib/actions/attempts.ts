@@ -27,6 +27,8 @@ export interface Attempted {
   readonly declares?: Declares;
   /** The user's home folder, which is in no sandbox. A failure there is explained by its path. */
   readonly home?: string;
+  /** Returns the execution of exactly this action, if one has begun before it was needed (begun.ts). */
+  readonly begun?: (action: Action) => Promise<Execution | undefined>;
 }
 
 /** Additional files and folders that an action needed. */
@@ -70,7 +72,7 @@ export async function attempt(job: Attempted, before: Needed, sandbox: Sandbox, 
   const present = before.shown.filter((place) => existsSync(encodePath(hostPath(place, paths))));
   let action = widened(first, { ...before, shown: present });
   for (let runs = 1; ; runs++) {
-    const execution = await execute(action, sandbox, cache, context);
+    const execution = (await job.begun?.(action)) ?? (await execute(action, sandbox, cache, context));
     const accesses = execution.trace?.complete ? accessesOf(execution.trace, action, sandbox.kind) : undefined;
     const stdout = execution.ok ? execution.result.stdout : execution.stdout;
     const more = runs < mostRuns && sandbox.kind !== 'none' ? neededBy(action, execution, accesses, job.declares?.(stdout) ?? []) : nothing;

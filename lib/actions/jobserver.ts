@@ -28,9 +28,17 @@ interface Waiting {
 /** Time until a waiting process asks for a token again. Threads of other processes return theirs at any time. */
 const askAgainMs = 10;
 
+/** The path of the pipe in the sandbox. */
+export const jobserverPlace = `${root}/jobserver`;
+
+/** Returns the path of the pipe that `openJobserver` creates in `dir`. */
+export function jobserverPath(dir: string): string {
+  return join(dir, 'jobserver');
+}
+
 /** Creates the pipe in `dir` with `jobs` tokens. */
-export async function openJobserver(dir: string, jobs: number, { signal }: Context): Promise<Jobserver> {
-  const path = join(dir, 'jobserver');
+export async function openJobserver(dir: string, jobs: number, { signal }: Pick<Context, 'signal'>): Promise<Jobserver> {
+  const path = jobserverPath(dir);
   await outputOf('make the pipe of the jobserver', ['mkfifo', '-m', '600', path], { cwd: dir, env: {}, signal });
   return new PipeJobserver(path, jobs, signal);
 }
@@ -39,7 +47,7 @@ const token = Buffer.from('+');
 
 class PipeJobserver implements Jobserver {
   readonly path: string;
-  readonly place = `${root}/jobserver`;
+  readonly place = jobserverPlace;
   readonly env: Jobserver['env'];
   readonly #fd: number;
   readonly #jobs: number;
@@ -49,6 +57,7 @@ class PipeJobserver implements Jobserver {
   #held = 0;
   readonly #waiting: Waiting[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
 
   constructor(path: string, jobs: number, signal: AbortSignal) {
     this.path = path;
@@ -71,6 +80,8 @@ class PipeJobserver implements Jobserver {
   }
 
   close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     closeSync(this.#fd);
     rmSync(this.path, { force: true }); // the process may start another build
   }

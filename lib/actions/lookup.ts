@@ -48,6 +48,8 @@ export interface Job {
   readonly declares?: Declares;
   /** The user's home folder, which is in no sandbox. A failure there is explained by its path. */
   readonly home?: string;
+  /** Returns the execution of exactly this action, if one has begun before it was needed (begun.ts). */
+  readonly begun?: (action: Action) => Promise<Execution | undefined>;
 }
 
 export interface Done {
@@ -57,8 +59,10 @@ export interface Done {
   readonly files: Readonly<Record<string, Digest | null>>;
 }
 
-/** `files` is absent if the result was not stored. */
-export type Made = ({ readonly ok: true } & Omit<Done, 'files'> & Partial<Pick<Done, 'files'>>) | Exclude<Execution, { readonly ok: true }>;
+/** `files` is absent if the result was not stored. `ran` is the action as it was executed. */
+export type Made =
+  | ({ readonly ok: true; readonly ran: Action } & Omit<Done, 'files'> & Partial<Pick<Done, 'files'>>)
+  | Exclude<Execution, { readonly ok: true }>;
 
 export interface ActionCache {
   /** Returns a stored result whose artifacts are all present, or undefined for a miss. */
@@ -132,12 +136,12 @@ class StoredResults implements ActionCache {
     const record = await complete(ran, found, now, this.#cache.digests.again());
     const key = actionKey(record);
     if (!execution.shareable || execution.wroteSources || !(await unchangedSince(execution.startedMs, job.action, now)))
-      return { ok: true, key, result };
+      return { ok: true, key, result, ran: action };
     await this.#results.put(key, resultJson(result));
     const base = actionKey(job.action.record);
     await this.#history.remember(key, { ...job.action, mounts: action.mounts, record, base, discovered: found });
     await this.#putSet(job, found);
-    return found.always ? { ok: true, key, result } : { ok: true, key, result, files: filesOf(record, found) };
+    return { ok: true, key, result, ran: action, ...(found.always ? {} : { files: filesOf(record, found) }) };
   }
 
   async #setsOf(job: Job): Promise<readonly Discovered[]> {

@@ -47,6 +47,16 @@ function readOrAbsent(path: string): Buffer | undefined {
 }
 
 /**
+ * Returns a record of the folder `dir`, which need not exist, without marking it as used. Undefined if it is
+ * absent or damaged.
+ */
+export function readRecord(dir: string, key: Digest): unknown {
+  const record = readOrAbsent(join(dir, key.slice(0, 2), key));
+  const body = record && recordBody(record);
+  return body === undefined ? undefined : JSON.parse(body);
+}
+
+/**
  * Opens the records in `dir`. `is` checks whether a stored value has the expected shape. A record with an
  * older shape is a miss.
  */

@@ -10,7 +10,8 @@ import { cannot } from '../core/errors.ts';
 import { run, start } from '../core/sh.ts';
 import type { RunResult } from '../core/sh.ts';
 import { coloursFor, plainText } from '../report/colours.ts';
-import { errorText, scriptArguments } from './task.ts';
+import { scriptArguments } from './host.ts';
+import { errorText } from './task.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const env = { PATH: `${join(root, 'node_modules/.bin')}:${process.env['PATH'] ?? ''}`, HOME: process.env['HOME'] ?? '/' };

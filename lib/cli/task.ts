@@ -1,23 +1,16 @@
 // Runs every task: reads the command line, environment and clock once, passes the signal and the report
 // function to the work, and converts the outcome to text and an exit code. Only this module prints, and only
 // it uses the process.
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { cannot, cannotBecause, errnoOf, exitCodes, Failure, hostExhausted } from '../core/errors.ts';
 import type { Context, Outcome } from '../core/events.ts';
 import { asTyped, helpText, hintIn, parseCommandLine } from './command-line.ts';
 import type { CommandLine, Usage } from './command-line.ts';
+import { hostOf, scriptArguments } from './host.ts';
+import type { Host } from './host.ts';
 import { coloursFor } from '../report/colours.ts';
 import type { Colours } from '../report/colours.ts';
 import { progress } from '../report/progress.ts';
-
-/** The user's environment. It is read once and passed on. */
-export interface Host {
-  readonly cwd: string;
-  readonly env: Readonly<Record<string, string>>;
-  /** The cache directory, unless --cache names another. */
-  readonly cacheDir: string;
-}
 
 export interface Task extends Context {
   readonly args: CommandLine;
@@ -34,9 +27,13 @@ const stuckHint = 'a page or a module that it imports may have an await that nev
 
 /**
  * Runs a task to its end. Sets the exit code and lets the process end by itself, so that output is never
- * truncated.
+ * truncated. `opened` is closed at the end, even if the command line is refused.
  */
-export async function task(usage: Usage, work: (task: Task) => Promise<Outcome | void>): Promise<void> {
+export async function task(
+  usage: Usage,
+  work: (task: Task) => Promise<Outcome | void>,
+  opened?: { close(): Promise<void> },
+): Promise<void> {
   const abort = new AbortController();
   const colour = process.stderr.isTTY === true && !process.env['NO_COLOR'];
   const columns = process.stderr.isTTY === true ? process.stderr.columns : undefined;
@@ -101,6 +98,7 @@ export async function task(usage: Usage, work: (task: Task) => Promise<Outcome |
   } catch (error) {
     fail(abort.signal.aborted ? abort.signal.reason : hostExhausted(error));
   } finally {
+    await opened?.close();
     isEnded = true;
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(name, onSignal);
   }
@@ -117,22 +115,10 @@ export function errorText(error: unknown, colours: Colours, hintOf = (hint: stri
   return `${colours.red('bug:')} Bloomery itself went wrong; please report this with the command that you ran.\n${stack}\n`;
 }
 
-/** In zx, argv is [node, zx, script, ...]. In node itself, it is [node, script, ...]. */
-export function scriptArguments(argv: readonly string[]): readonly string[] {
-  const script = argv.findIndex((word, index) => index > 0 && /\.[cm]?ts$/.test(word));
-  return argv.slice(script === -1 ? 2 : script + 1);
-}
-
 /** Words after "--" may be for another program. */
 function isQuiet(argv: readonly string[]): boolean {
   const [quiet, end] = [argv.indexOf('--quiet'), argv.indexOf('--')];
   return quiet !== -1 && (end === -1 || quiet < end);
-}
-
-function hostOf(cwd: string, env: NodeJS.ProcessEnv): Host {
-  const present = Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
-  const cacheHome = present['XDG_CACHE_HOME'] || join(present['HOME'] ?? homedir(), '.cache');
-  return { cwd, env: present, cacheDir: present['BLOOMERY_CACHE'] || join(cacheHome, 'bloomery') };
 }
 
 /** The repository that this file belongs to. */

@@ -16,6 +16,7 @@ import { absentAsUndefined, cannotBecause } from '../core/errors.ts';
 import { makeFolder } from '../core/paths.ts';
 import type { BuiltUnit, PlannedUnit } from './plan/planned-unit.ts';
 import type { Project } from './project.ts';
+import type { HeadStart } from './run/head-start.ts';
 
 export interface CompileOptions {
   readonly cache: Cache;
@@ -51,6 +52,8 @@ export interface CompileOptions {
    * with cargo's calls.
    */
   readonly observe?: (unit: PlannedUnit, job: Job) => void;
+  /** A compilation that may have begun before the plan was known. It is recorded for the next build. */
+  readonly headStart?: Pick<HeadStart, 'jobserver' | 'take' | 'remember'> | undefined;
 }
 
 export interface UnitWatch {

@@ -192,7 +192,7 @@ export async function requireSandbox(wanted: boolean, path: string, signal: Abor
   return await remembered(cacheDir, 'isolation', question, probed, isBubblewrap);
 }
 
-function isBubblewrap(value: unknown): value is Bubblewrap {
+export function isBubblewrap(value: unknown): value is Bubblewrap {
   if (!isTable(value)) return false;
   const { kind, program, isolation } = value;
   return kind === 'bubblewrap' && isText(program) && isText(isolation) && Object.hasOwn(isolations, isolation);

@@ -8,17 +8,17 @@ const root = join(import.meta.dirname, '../../..');
 
 /** Number of files with the task itself and with type imports. Lower a limit when the closure shrinks, and raise it only with a reason. */
 const most: Readonly<Record<string, number>> = {
-  'test-boot.ts': 58,
-  'tasks/build.ts': 252,
-  'tasks/cache.ts': 29,
-  'tasks/closure.ts': 35,
-  'tasks/crates.ts': 87,
-  'tasks/explain.ts': 21,
-  'tasks/fetch.ts': 44,
-  'tasks/image.ts': 40,
-  'tasks/net.ts': 15,
-  'tasks/run.ts': 48,
-  'tasks/vm.ts': 16,
+  'test-boot.ts': 59,
+  'tasks/build.ts': 255,
+  'tasks/cache.ts': 30,
+  'tasks/closure.ts': 36,
+  'tasks/crates.ts': 91,
+  'tasks/explain.ts': 22,
+  'tasks/fetch.ts': 45,
+  'tasks/image.ts': 41,
+  'tasks/net.ts': 16,
+  'tasks/run.ts': 49,
+  'tasks/vm.ts': 17,
 };
 
 for (const [task, limit] of Object.entries(most)) {

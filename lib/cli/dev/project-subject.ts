@@ -59,7 +59,7 @@ async function build(task: Task, cache: Cache): Promise<Outcome> {
     const report = await reportBuild(built, compiler);
     return await outcomeOf(report, await runTests(built, compiler));
   };
-  return await withCompiler(task, work, cache);
+  return await withCompiler(task, work, { cache });
 }
 
 /** Counts the tests of a round, and reports the output of failed ones. */

@@ -2,7 +2,7 @@
 // report.
 import { basename, relative, resolve } from 'node:path';
 import { readFile } from 'node:fs/promises';
-import { openCache } from '../../cache/cache.ts';
+import { openCache, withDigests } from '../../cache/cache.ts';
 import type { Cache } from '../../cache/cache.ts';
 import type { Json } from '../../core/digest.ts';
 import { cannot } from '../../core/errors.ts';
@@ -11,6 +11,7 @@ import { compile } from '../../crates/compile.ts';
 import type { Compiled, CompiledProject, UnitWatch } from '../../crates/compiled.ts';
 import { projectSet } from '../../crates/project.ts';
 import { publish } from '../../crates/compiled.ts';
+import type { HeadStart } from '../../crates/run/head-start.ts';
 import type { Project, Sysroot } from '../../crates/project.ts';
 import { processCost, watchBuild } from '../../report/build-recorder.ts';
 import type { BuildWatch } from '../../report/build-recorder.ts';
@@ -32,6 +33,8 @@ export interface ProjectCompiler {
   readonly tests: TestRuns | undefined;
   /** With --message-format json: the printer of cargo's lines. */
   readonly messages: ReturnType<Messages['cargoMessages']> | undefined;
+  /** A compilation that may have begun before the command line was read. */
+  readonly headStart: HeadStart | undefined;
 }
 
 /** Compiled projects, and the paths of written files by project and name of the program. */
@@ -43,28 +46,40 @@ export interface PublishedBuild {
 /** The result of the tests of a build. */
 export type TestOutcome = Awaited<ReturnType<TestRuns['testResults']>>;
 
-/**
- * Opens the cache, and closes it however the build ends. A cache that is passed as `opened` is used and left
- * open.
- */
-export async function withCompiler(task: Task, build: (compiler: ProjectCompiler) => Promise<Outcome>, opened?: Cache): Promise<Outcome> {
+/** What an earlier step has opened. */
+export interface OpenedBefore {
+  /** A cache, which is used and left open. */
+  readonly cache?: Cache | undefined;
+  /** A compilation that may have begun, with the folder of its cache. */
+  readonly headStart?: HeadStart | undefined;
+}
+
+/** Opens the cache, and closes it however the build ends. */
+export async function withCompiler(
+  task: Task,
+  build: (compiler: ProjectCompiler) => Promise<Outcome>,
+  { cache: opened, headStart }: OpenedBefore = {},
+): Promise<Outcome> {
   const { args, path } = task;
   const startMs = performance.now();
   const out = path(args.text('out') ?? 'out');
   const watch = watchBuild(task);
-  const cache = opened ?? (await openCache(cacheDirOf(task), process.pid, watch.report));
+  const dir = cacheDirOf(task);
+  const folder = headStart?.takeFolder(dir, watch.report);
+  const cache = opened ?? (folder ? withDigests(folder) : await openCache(dir, process.pid, watch.report));
   try {
     const tests = args.has('run-tests') && !args.has('no-run') ? await testsPart() : undefined;
-    return await build({ task, cache, watch, out, startMs, tests, messages: await messagesOf(task, out, cache) });
+    return await build({ task, cache, watch, out, startMs, tests, messages: await messagesOf(task, out, cache), headStart });
   } finally {
     watch.stop();
+    await headStart?.close();
     if (!opened) await cache.close();
   }
 }
 
 /** Compiles the projects. The programs of each project are written as soon as it is compiled. */
 export async function compileAndPublish(projects: readonly Project[], compiler: ProjectCompiler): Promise<PublishedBuild> {
-  const { task, cache, watch, out, messages } = compiler;
+  const { task, cache, watch, out, messages, headStart } = compiler;
   const isSet = task.args.text('set') !== undefined;
   const paths = new Map<string, Readonly<Record<string, string>>>();
   const handOver = async (compiled: CompiledProject): Promise<void> => {
@@ -77,7 +92,11 @@ export async function compileAndPublish(projects: readonly Project[], compiler: 
   const watched = messages ? { watchUnits: messages.watch } : {};
   let success = false;
   try {
-    const compiled = await compile(linked, { cache, ...compilerOptions(task), ...watched, handOver }, { signal: task.signal, report });
+    const compiled = await compile(
+      linked,
+      { cache, ...compilerOptions(task), ...watched, handOver, headStart },
+      { signal: task.signal, report },
+    );
     success = true;
     return { compiled, paths };
   } finally {

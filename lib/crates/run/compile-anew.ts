@@ -7,6 +7,7 @@ import { openJobserver } from '../../actions/jobserver.ts';
 import { openActionCache } from '../../actions/lookup.ts';
 import type { Job } from '../../actions/lookup.ts';
 import { requireSandbox } from '../../actions/sandbox/sandbox.ts';
+import type { Sandbox } from '../../actions/sandbox/sandbox.ts';
 import { openTracer } from '../../actions/sandbox/tracer.ts';
 import { phase } from '../../core/events.ts';
 import type { Context, Event } from '../../core/events.ts';
@@ -31,6 +32,9 @@ import { pathOf } from '../../core/paths.ts';
 /** Limit of projects whose programs are written concurrently. One is hashed while others wait for the disk. */
 const handing = pLimit(4);
 
+/** A build whose runner also tells what it ran. */
+type Opened = UnitBuild & { readonly runner: UnitRunner };
+
 type Options = CompileOptions & Required<Pick<CompileOptions, 'handOver'>> & { readonly jobs: number };
 
 /**
@@ -48,7 +52,7 @@ export async function compileAnew(
     if (event.kind === 'unit-finished' || event.kind === 'diagnostic') told.set(event.unit, [...(told.get(event.unit) ?? []), event]);
     context.report(event);
   };
-  const { build, close } = await open(requests, options, { ...context, report });
+  const { build, sandbox, close } = await open(requests, options, { ...context, report });
   const { plan: planned, reports } = build;
   try {
     // A damaged blob is found when it is staged or published, and is then removed. In the next walk the unit
@@ -68,6 +72,7 @@ export async function compileAnew(
         const skipped = planned.units.flatMap(({ hash, unit }, node) => (built.has(node) || unit.mode === 'doctest' ? [] : [hash]));
         context.report({ kind: 'units-skipped', units: skipped.length, savedMs: await recordedMs(skipped, cache) });
         const units = unitCount(planned);
+        await rememberStart(build, sandbox, options);
         // After a second walk, the collected events are not those of one undisturbed build.
         const answer = walks === 1 && (await sameSources(sources, cache)) ? await answerOf(planned, projects, told, options) : undefined;
         const counts = { units, hits: units - reports.runs, misses: reports.runs, below: skipped.length, remembered: 0 };
@@ -92,7 +97,7 @@ async function open(
   requests: readonly ProjectRequest[],
   options: Options,
   context: Context,
-): Promise<{ readonly build: UnitBuild; readonly close: () => Promise<void> }> {
+): Promise<{ readonly build: Opened; readonly sandbox: Sandbox; readonly close: () => Promise<void> }> {
   const path = pathOf(options.hostEnv);
   const compilers = requests.map(({ cargo: { toolchain } }) =>
     compilersFor({ toolchain, triple: toolchain.host, ownStd: true }, options, context),
@@ -123,8 +128,9 @@ async function open(
       sandbox,
       showing,
       watchUnits,
-      openJobserver: () => openJobserver(cache.tmpDir, jobs, context),
+      openJobserver: async () => (await options.headStart?.jobserver(jobs)) ?? (await openJobserver(cache.tmpDir, jobs, context)),
       openTracer: () => openTracer(cache, context),
+      headStart: options.headStart,
     },
     context,
   );
@@ -146,7 +152,13 @@ async function open(
     explain,
     jobs,
   };
-  return { build, close: () => runner.close() };
+  return { build, sandbox, close: () => runner.close() };
+}
+
+/** Records for the next build which compilations it can begin before it has a plan. */
+async function rememberStart({ plan: { units }, runner }: Opened, sandbox: Sandbox, { headStart, jobs, cache }: Options): Promise<void> {
+  const hashes = units.flatMap(({ place, unit, hash }) => (place.foreign || unit.isStd ? [] : [hash]));
+  await headStart?.remember({ hashes, ran: runner.ran, jobs, sandbox, cache });
 }
 
 async function planAll(requests: readonly ProjectRequest[], options: CompileOptions, context: Context): Promise<Plan> {

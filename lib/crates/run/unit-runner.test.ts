@@ -12,7 +12,9 @@ import type { Event } from '../../core/events.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
 import { UnitRunner } from './unit-runner.ts';
 
-const made: Made = { ok: true, key: digestBytes('key') as ActionKey, result: { artifacts: [], stdout: '', stderr: '', durationMs: 1 } };
+function made(ran: Action): Made {
+  return { ok: true, key: digestBytes('key') as ActionKey, result: { artifacts: [], stdout: '', stderr: '', durationMs: 1 }, ran };
+}
 
 function unit(target: keyof typeof targets): PlannedUnit {
   const known: Partial<PlannedUnit> = { label: target, hash: '0123', unit: unitOf(targets[target]), owner: packageOf(), place: workPlace };
@@ -68,7 +70,7 @@ function run(target: keyof typeof targets, more: { readonly ending?: AbortSignal
 }
 
 test('the jobserver is opened by the first unit that runs and the tracer by the first unit of the user, each once', async () => {
-  const { runner, opened } = puppetRunner(async () => made);
+  const { runner, opened } = puppetRunner(async (action) => made(action));
   await runner.close();
   assert.equal(opened, []);
   await runner.run(run('lib'));
@@ -84,7 +86,7 @@ test('a command gets the jobserver, and its unit is reported as started when the
     seen = action;
     assert.equal(events, []);
     for (let attempts = 0; attempts < 2; attempts++) await action.slot?.(async () => undefined);
-    return made;
+    return made(action);
   });
   await runner.run(run('lib'));
   assert.equal([seen?.ambientEnv, seen?.ambientMounts], [{ NUM_JOBS: '2', MAKEFLAGS: '-j' }, { '/pipe': '/host/pipe' }]);
@@ -94,7 +96,7 @@ test('a command gets the jobserver, and its unit is reported as started when the
 test('no command starts while the walk is ending', async () => {
   const { runner, events } = puppetRunner(async (action) => {
     await action.slot?.(() => Promise.reject(new Error('it was started')));
-    return made;
+    return made(action);
   });
   const failure = await runner
     .run(run('lib', { ending: AbortSignal.abort(new Error('another unit failed')) }))
@@ -112,7 +114,7 @@ test('a plain library announces its metadata; a program and a procedural macro d
     let early: Action['early'];
     const { runner } = puppetRunner(async (action) => {
       early = action.early;
-      return made;
+      return made(action);
     });
     await runner.run(run(target));
     assert.is(early?.path, path, target);

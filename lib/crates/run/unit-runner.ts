@@ -3,6 +3,7 @@
 // as soon as it exists. It knows nothing of other units.
 import { join } from 'node:path';
 import type { Action, Artifact } from '../../actions/action.ts';
+import type { Execution } from '../../actions/execute.ts';
 import type { Jobserver } from '../../actions/jobserver.ts';
 import type { ActionCache, Job, Made } from '../../actions/lookup.ts';
 import type { Sandbox } from '../../actions/sandbox/sandbox.ts';
@@ -15,6 +16,7 @@ import { places } from '../unit/places.ts';
 import type { UnitWatch } from '../compiled.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
 import { hasEarlyMetadata } from '../plan/planned-unit.ts';
+import type { HeadStart, Ran } from './head-start.ts';
 import { failure } from '../unit/messages.ts';
 import type { Showing } from '../unit/messages.ts';
 
@@ -31,6 +33,8 @@ export interface RunnerOptions {
    * works on this host.
    */
   readonly openTracer: () => Promise<Tracer | undefined>;
+  /** A compilation that may have begun before the plan was known. */
+  readonly headStart?: Pick<HeadStart, 'take'> | undefined;
 }
 
 /** The arguments of one run, which the walk passes. */
@@ -48,6 +52,7 @@ export class UnitRunner {
   readonly #context: Context;
   #jobserver: Promise<Jobserver> | undefined;
   #tracer: Promise<Tracer | undefined> | undefined;
+  readonly #ran = new Map<string, Ran>();
 
   constructor(options: RunnerOptions, context: Context) {
     this.#options = options;
@@ -55,7 +60,7 @@ export class UnitRunner {
   }
 
   /** Returns the result. A failed command is a Failure with the messages of the compiler or the build script. */
-  async run(run: UnitRun): Promise<Extract<Made, { readonly ok: true }>> {
+  async run(run: UnitRun): Promise<Omit<Extract<Made, { readonly ok: true }>, 'ran'>> {
     const { unit, job } = run;
     const { actions, sandbox, showing, openJobserver, openTracer } = this.#options;
     const [jobserver, tracer] = await Promise.all([
@@ -71,11 +76,19 @@ export class UnitRunner {
       ...(tracer ? { tracer: tracer.program } : {}),
       ...(early ? { early } : {}),
     };
-    const made = await actions.make({ ...job, action }, sandbox, this.#context);
+    const begun = (wanted: Action): Promise<Execution | undefined> =>
+      Promise.resolve(this.#options.headStart?.take(wanted, sandbox, this.#context.signal));
+    const made = await actions.make({ ...job, action, begun }, sandbox, this.#context);
+    if (made.ok && made.files) this.#ran.set(unit.hash, { action: made.ran, files: made.files });
     if (made.ok) return made;
     this.#context.report({ kind: 'unit-failed', unit: unit.label });
     this.#options.watchUnits?.failed(unit, made.stderr);
     throw failure(unit, made, showing);
+  }
+
+  /** The actions whose results were stored, by the hashes of their units. */
+  get ran(): ReadonlyMap<string, Ran> {
+    return this.#ran;
   }
 
   /** Closes what was opened. No command runs at this time. */

@@ -1,0 +1,126 @@
+// An execution that began before it was known whether it is needed. It is used only for exactly the same
+// action. So a wrong guess costs time and never changes a result.
+import { isActionRecord, recordJson } from './action.ts';
+import type { Action, Artifact } from './action.ts';
+import { execute } from './execute.ts';
+import type { Execution } from './execute.ts';
+import type { Sandbox } from './sandbox/sandbox.ts';
+import type { CacheFolder } from '../cache/cache-folder.ts';
+import { canonicalJson } from '../core/digest.ts';
+import type { Json } from '../core/digest.ts';
+import { isTable, isText, isTexts, isTextTable, orNull } from '../core/stored-values.ts';
+
+export class Begun {
+  readonly #same: string;
+  readonly #execution: Promise<Execution | undefined>;
+  readonly #abort = new AbortController();
+  #isTaken = false;
+  #early: Artifact | undefined;
+  #there: ((artifact: Artifact) => void) | undefined;
+
+  /** Resolves when the command of the action runs, or cannot run. */
+  readonly started: Promise<unknown>;
+
+  /** Starts the action. Its command waits for `ready`. */
+  constructor(action: Action, sandbox: Sandbox, cache: CacheFolder, ready: Promise<unknown>) {
+    this.#same = comparable(action, sandbox);
+    const there = (artifact: Artifact): void => {
+      this.#early = artifact;
+      this.#there?.(artifact);
+    };
+    const running = Promise.withResolvers<void>();
+    const slot: NonNullable<Action['slot']> = async (command) => {
+      await ready;
+      const output = command();
+      running.resolve();
+      return await output;
+    };
+    const heard = { ...action, slot, ...(action.early ? { early: { path: action.early.path, there } } : {}) };
+    // An error is not final: whoever needs the action then executes it in the usual way.
+    this.#execution = execute(heard, sandbox, cache, { signal: this.#abort.signal, report: () => undefined }).catch(() => undefined);
+    this.started = Promise.race([running.promise, this.#execution]);
+  }
+
+  /**
+   * Returns the execution if it is of exactly this action, when it has ended. Returns undefined for another
+   * action, for a second call, and if it could not run. It is reported as started and gets its token when it is
+   * taken. `signal` stops it.
+   */
+  async take(action: Action, sandbox: Sandbox, signal: AbortSignal): Promise<Execution | undefined> {
+    if (this.#isTaken || comparable(action, sandbox) !== this.#same) return undefined;
+    this.#isTaken = true;
+    const stop = (): void => this.#abort.abort(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    const rest = (): Promise<Execution | undefined> => {
+      this.#there = action.early?.there;
+      if (this.#early) this.#there?.(this.#early);
+      return this.#execution;
+    };
+    try {
+      const execution = await (action.slot ? action.slot(rest) : rest());
+      signal.throwIfAborted();
+      return execution;
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  /** Stops the command if it still runs, and waits until its folder is removed. */
+  async stop(): Promise<void> {
+    this.#abort.abort(new Error('it is not needed'));
+    await this.#execution;
+  }
+}
+
+/**
+ * Everything that an execution depends on, as text. The functions of an action are not part of it, and neither
+ * are the digests of single source files: the command reads these files themselves.
+ */
+function comparable(action: Action, sandbox: Sandbox): string {
+  return canonicalJson({ ...storedAction({ ...action, record: { ...action.record, files: {} } }), sandbox: { ...sandbox } });
+}
+
+/** Returns an action as JSON, without its functions. */
+export function storedAction({
+  label,
+  record,
+  mounts,
+  ambientEnv,
+  ambientMounts = {},
+  own,
+  tracer,
+  shadowed = [],
+  early,
+}: Action): Readonly<Record<string, Json>> {
+  return {
+    label,
+    record: recordJson(record),
+    mounts,
+    ambientEnv,
+    ambientMounts,
+    own: own ? { counted: [...own.counted], around: own.around, mayWrite: [...own.mayWrite] } : null,
+    tracer: tracer ?? null,
+    shadowed: [...shadowed],
+    early: early?.path ?? null,
+  };
+}
+
+/** Returns the action of `storedAction`. Undefined if a field is missing or has another type. */
+export function actionOfStored(value: unknown): Action | undefined {
+  if (!isTable(value)) return undefined;
+  const { label, record, mounts, ambientEnv, ambientMounts, own, tracer, shadowed, early } = value;
+  if (!isText(label) || !isActionRecord(record) || !isTexts(shadowed)) return undefined;
+  if (!isTextTable(mounts) || !isTextTable(ambientEnv) || !isTextTable(ambientMounts)) return undefined;
+  if (!isNullOrText(tracer) || !isNullOrText(early) || !isTable(own)) return undefined;
+  const { counted, around, mayWrite } = own;
+  if (!isTexts(counted) || !isTextTable(around) || !isTexts(mayWrite)) return undefined;
+  return {
+    ...{ label, record, mounts, ambientEnv, ambientMounts, shadowed },
+    own: { counted, around, mayWrite, spelled: () => '', named: [], home: undefined },
+    ...(tracer === null ? {} : { tracer }),
+    ...(early === null ? {} : { early: { path: early, there: () => undefined } }),
+  };
+}
+
+const isNullOrText = orNull(isText);

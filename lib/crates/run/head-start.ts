@@ -1,0 +1,253 @@
+// Starts a compiler before the plan of a build is known. After a small edit, a build will most likely run the
+// same command as before for the unit that read the edited file. The commands of the last build with the same
+// command line are recorded, with the digests of the files that they read. A begun execution is used only if
+// the plan demands exactly the same action (lib/actions/begun.ts). So a wrong guess costs time and never
+// changes a result. The modules that this one loads are loaded by every build, only earlier.
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Action } from '../../actions/action.ts';
+import type { Begun } from '../../actions/begun.ts';
+import type { Execution } from '../../actions/execute.ts';
+import type { Jobserver } from '../../actions/jobserver.ts';
+import { jobserverPath, jobserverPlace, openJobserver } from '../../actions/jobserver.ts';
+import { hostPath, pathsOf, plainPlace } from '../../actions/place.ts';
+import { isBubblewrap } from '../../actions/sandbox/sandbox.ts';
+import type { Bubblewrap, Sandbox } from '../../actions/sandbox/sandbox.ts';
+import { layout, openCacheFolder } from '../../cache/cache-folder.ts';
+import type { CacheFolder } from '../../cache/cache-folder.ts';
+import type { Cache } from '../../cache/cache.ts';
+import { readRecord } from '../../cache/records.ts';
+import { digestBytes, digestRecord, isDigest } from '../../core/digest.ts';
+import type { Digest, Json } from '../../core/digest.ts';
+import type { Event, Report } from '../../core/events.ts';
+import { isListOf, isTable, isText } from '../../core/stored-values.ts';
+import { places } from '../unit/places.ts';
+
+/** A build, as it is known before its command line is parsed. */
+export interface HeadStartQuestion {
+  readonly cacheDir: string;
+  /** The working directory and the arguments. */
+  readonly words: readonly string[];
+  readonly pid: number;
+}
+
+/** A file that a compilation read: its path on the host, its stamp, and its digest, or null where none is. */
+type FileRow = readonly [path: string, stamp: string, digest: Digest | null];
+
+/** A compilation that can begin early. `hash` is the hash of its unit in the plan. */
+interface Startable {
+  readonly hash: string;
+  readonly files: readonly FileRow[];
+}
+
+/** The compilations of a build in the order of its plan. */
+interface Startables {
+  readonly jobs: number;
+  readonly sandbox: Bubblewrap;
+  readonly units: readonly Startable[];
+}
+
+/** A compilation that has run, and the digests of the files that it read by their places. */
+export interface Ran {
+  readonly action: Action;
+  readonly files: Readonly<Record<string, Digest | null>>;
+}
+
+/** What a finished build can tell the next one. */
+export interface FinishedBuild {
+  /** The hashes of the units of the user's own packages, in the order of the plan. */
+  readonly hashes: readonly string[];
+  /** The compilations that have run, by these hashes. */
+  readonly ran: ReadonlyMap<string, Ran>;
+  readonly jobs: number;
+  readonly sandbox: Sandbox;
+  readonly cache: Cache;
+}
+
+/** The kinds of these records in the cache. */
+const [startablesKind, actionsKind] = ['head-starts', 'head-start-actions'];
+
+/** A started compilation. */
+interface Started {
+  readonly begun: Begun;
+  /** The stamps of its files when it began. */
+  readonly stamps: readonly (readonly [path: string, stamp: string])[];
+  readonly jobs: number;
+  readonly jobserver: Promise<Jobserver>;
+}
+
+/** Starts the first compilation whose files have changed since the last build with the same command line. */
+export async function beginCompilation({ cacheDir, words, pid }: HeadStartQuestion): Promise<HeadStart> {
+  const key = digestRecord({ format: 1, words: [...words] });
+  const home = join(cacheDir, layout);
+  const known = startablesOf(readRecord(join(home, startablesKind), key));
+  const chosen = known?.units.find(({ files }) => files.some(hasChanged));
+  const action = chosen && readRecord(join(home, actionsKind), actionKeyOf(key, chosen.hash));
+  const headStart = new HeadStart(key, known?.units ?? []);
+  if (known && chosen && action !== undefined) await headStart.begin(action, chosen.files, known, { cacheDir, pid });
+  return headStart;
+}
+
+export class HeadStart {
+  readonly #key: Digest;
+  readonly #known: readonly Startable[];
+  readonly #abort = new AbortController();
+  #folder: CacheFolder | undefined;
+  #report: Report | undefined;
+  #started: Started | undefined;
+
+  constructor(key: Digest, known: readonly Startable[]) {
+    this.#key = key;
+    this.#known = known;
+  }
+
+  /**
+   * Starts a stored action, if it is one and everything that it needs exists. Resolves when its command runs.
+   */
+  async begin(
+    stored: unknown,
+    files: readonly FileRow[],
+    { jobs, sandbox }: Startables,
+    { cacheDir, pid }: Pick<HeadStartQuestion, 'cacheDir' | 'pid'>,
+  ): Promise<void> {
+    const { actionOfStored, Begun } = await import('../../actions/begun.ts');
+    const action = actionOfStored(stored);
+    if (!action || action.record.network || !isWhole(action, sandbox)) return;
+    this.#folder = await openCacheFolder(cacheDir, pid, (event: Event) => this.#report?.(event));
+    const jobserver = openJobserver(this.#folder.tmpDir, jobs, { signal: this.#abort.signal });
+    jobserver.catch(() => undefined); // reported when a build needs it
+    const ready = { ...action, ambientMounts: { ...action.ambientMounts, [jobserverPlace]: jobserverPath(this.#folder.tmpDir) } };
+    const stamps = files.map(([path]) => [path, stampOf(path)] as const);
+    const begun = new Begun(ready, sandbox, this.#folder, jobserver);
+    this.#started = { begun, stamps, jobs, jobserver };
+    await begun.started; // loading modules blocks this process, and should not delay the command
+  }
+
+  /** Passes on the opened folder of the cache, if it is the one of `dir`. The caller closes it. */
+  takeFolder(dir: string, report: Report): CacheFolder | undefined {
+    const folder = this.#folder;
+    if (folder?.root !== dir) return undefined;
+    this.#report = report;
+    this.#folder = undefined;
+    return folder;
+  }
+
+  /**
+   * Returns the jobserver of the begun compilation, if there is one. A build with another number of jobs cannot
+   * use it, and the compilation is stopped.
+   */
+  async jobserver(jobs: number): Promise<Jobserver | undefined> {
+    if (this.#started?.jobs === jobs) return await this.#started.jobserver;
+    await this.#stop();
+    return undefined;
+  }
+
+  /** Returns the begun execution if it is of exactly this action and its files are still those with which it began. */
+  async take(action: Action, sandbox: Sandbox, signal: AbortSignal): Promise<Execution | undefined> {
+    const started = this.#started;
+    if (!started || started.stamps.some(([path, stamp]) => stampOf(path) !== stamp)) return undefined;
+    return await started.begun.take(action, sandbox, signal);
+  }
+
+  /** Records the compilations of a finished build for the next one. */
+  async remember({ hashes, ran, jobs, sandbox, cache }: FinishedBuild): Promise<void> {
+    if (sandbox.kind !== 'bubblewrap') return;
+    const actions = await cache.records<Json>(actionsKind, (value): value is Json => isTable(value));
+    const known = new Map<string, readonly string[]>(this.#known.map((unit) => [unit.hash, unit.files.map(([path]) => path)]));
+    for (const [hash, { action, files }] of ran) {
+      if (!action.own || action.record.network || action.record.kind !== 'rustc') continue;
+      known.set(hash, hostPathsOf(action, files));
+      const { storedAction } = await import('../../actions/begun.ts');
+      await actions.put(actionKeyOf(this.#key, hash), storedAction(withoutJobserver(action)));
+    }
+    const units = await Promise.all(
+      hashes.flatMap((hash): Promise<Startable>[] => {
+        const paths = known.get(hash);
+        return paths ? [paths].map(async () => ({ hash, files: await rowsOf(paths, cache) })) : [];
+      }),
+    );
+    const startables = await cache.records<Json>(startablesKind, (value): value is Json => isTable(value));
+    await startables.put(this.#key, {
+      jobs,
+      sandbox: { ...sandbox },
+      units: units.map(({ hash, files }) => ({ hash, files: files.map((row): Json => [...row]) })),
+    });
+  }
+
+  /** Stops what has begun and was not used, and closes the folder of the cache unless it was passed on. */
+  async close(): Promise<void> {
+    await this.#stop();
+    const folder = this.#folder;
+    this.#folder = undefined;
+    await folder?.close();
+  }
+
+  async #stop(): Promise<void> {
+    const started = this.#started;
+    this.#started = undefined;
+    if (!started) return;
+    await started.begun.stop();
+    (await started.jobserver.catch(() => undefined))?.close();
+  }
+}
+
+function actionKeyOf(build: Digest, hash: string): Digest {
+  return digestRecord({ build, hash });
+}
+
+/** The pipe of the jobserver is in the folder of a process. */
+function withoutJobserver(action: Action): Action {
+  const others = Object.entries(action.ambientMounts ?? {}).filter(([place]) => place !== jobserverPlace);
+  return { ...action, ambientMounts: Object.fromEntries(others) };
+}
+
+/** Returns the paths of single files. Names of folders and whole trees are left out. */
+function hostPathsOf(action: Action, files: Ran['files']): readonly string[] {
+  const paths = pathsOf(action);
+  return Object.keys(files).flatMap((place) => (plainPlace(place) === place ? [hostPath(place, paths)] : []));
+}
+
+async function rowsOf(paths: readonly string[], { digests }: Cache): Promise<readonly FileRow[]> {
+  return await Promise.all(paths.map(async (path) => [path, stampOf(path), (await digests.file(path)) ?? null] as const));
+}
+
+/** Whether a file has other content. A link or a program counts as changed if its stamp differs. */
+function hasChanged([path, stamp, digest]: FileRow): boolean {
+  const now = stampOf(path);
+  if (now === stamp) return false;
+  return now === absent || digest === null || digestBytes(readFileSync(path)) !== digest;
+}
+
+const absent = 'absent';
+
+/** Returns a text that changes when the file is replaced or written. */
+function stampOf(path: string): string {
+  try {
+    const { size, mtimeNs, ctimeNs, ino } = statSync(path, { bigint: true });
+    return `${size} ${mtimeNs} ${ctimeNs} ${ino}`;
+  } catch {
+    return absent;
+  }
+}
+
+/** Whether the host still has everything that the action is shown. The folder of incremental results is created. */
+function isWhole({ mounts, ambientMounts = {}, tracer }: Action, sandbox: Bubblewrap): boolean {
+  const incremental = ambientMounts[places.incremental];
+  if (incremental !== undefined) mkdirSync(incremental, { recursive: true });
+  const needed = [...Object.values(mounts), ...Object.values(ambientMounts), sandbox.program, tracer ?? sandbox.program];
+  return needed.every((path) => existsSync(path));
+}
+
+function startablesOf(value: unknown): Startables | undefined {
+  if (!isTable(value)) return undefined;
+  const { jobs, sandbox, units } = value;
+  return typeof jobs === 'number' && isBubblewrap(sandbox) && isListOf(units, isStartable) ? { jobs, sandbox, units } : undefined;
+}
+
+function isStartable(value: unknown): value is Startable {
+  return isTable(value) && isText(value['hash']) && isListOf(value['files'], isFileRow);
+}
+
+function isFileRow(value: unknown): value is FileRow {
+  return Array.isArray(value) && isText(value[0]) && isText(value[1]) && (value[2] === null || isDigest(value[2]));
+}
