@@ -1,6 +1,6 @@
 // Every task loads this module first: Node caches the compiled form of all modules that are loaded after it
 // next to the packages, so that the next start takes half the time. Tasks therefore import their work with
-// `await import`.
+// `await import`. The launcher (zx.mjs) does the same earlier, for the file of the task.
 import { existsSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';

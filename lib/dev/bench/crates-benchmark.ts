@@ -243,16 +243,9 @@ function sccacheEnv({ scratch, env }: Bench, wrapper?: string): Record<string, s
   return { ...env, ...own, ...(wrapper === undefined ? {} : { RUSTC_WRAPPER: wrapper, CARGO_INCREMENTAL: '0' }) };
 }
 
-/** zx is called directly, because npx would add its own start-up time. */
+/** The launcher in node_modules/.bin/zx is called directly, because npx would add its own start-up time. */
 async function ours(bench: Bench, words: readonly string[]): Promise<Cost> {
-  const argv = [
-    process.execPath,
-    join(repository, 'node_modules/zx/build/cli.js'),
-    join(repository, 'tasks/crates.ts'),
-    ...words,
-    '--json',
-    '--quiet',
-  ];
+  const argv = [process.execPath, join(repository, 'lib/cli/zx.mjs'), join(repository, 'tasks/crates.ts'), ...words, '--json', '--quiet'];
   const { cost, stdout } = await costOf('we cannot build', argv, bench.scratch, bench.env, bench.context);
   const result = taskResult(stdout);
   const ownCpuSeconds = result.value('ownCpuSeconds');

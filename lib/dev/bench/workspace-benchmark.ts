@@ -104,7 +104,7 @@ async function byCargo(folder: string, { scratch, env }: WorkspaceRequest, { sig
 }
 
 async function byUs(words: readonly string[], { scratch, env }: WorkspaceRequest, { signal }: Context): Promise<Build> {
-  const zx = [process.execPath, join(repository, 'node_modules/zx/build/cli.js'), join(repository, 'tasks/crates.ts')];
+  const zx = [process.execPath, join(repository, 'lib/cli/zx.mjs'), join(repository, 'tasks/crates.ts')];
   const folders = ['--release', '--cache', join(scratch, 'cache'), '--out', join(scratch, 'out')];
   const { exitCode, stdout, stderr, durationMs } = await run([...zx, ...words, ...folders, '--json', '--quiet'], {
     cwd: scratch,
