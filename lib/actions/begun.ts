@@ -1,10 +1,11 @@
 // An execution that began before it was known whether it is needed. It is used only for exactly the same
 // action. So a wrong guess costs time and never changes a result.
+import { existsSync } from 'node:fs';
 import { isActionRecord, recordJson } from './action.ts';
 import type { Action, Artifact } from './action.ts';
 import { execute } from './execute.ts';
 import type { Execution } from './execute.ts';
-import type { Sandbox } from './sandbox/sandbox.ts';
+import type { Bubblewrap, Sandbox } from './sandbox/sandbox.ts';
 import type { CacheFolder } from '../cache/cache-folder.ts';
 import { canonicalJson } from '../core/digest.ts';
 import type { Json } from '../core/digest.ts';
@@ -104,6 +105,12 @@ export function storedAction({
     shadowed: [...shadowed],
     early: early?.path ?? null,
   };
+}
+
+/** Whether the host still has everything that the action is shown, and its programs. */
+export function isWhole({ mounts, ambientMounts = {}, tracer }: Action, sandbox: Bubblewrap): boolean {
+  const programs = [sandbox.program, ...(tracer === undefined ? [] : [tracer])];
+  return [...Object.values(mounts), ...Object.values(ambientMounts), ...programs].every((path) => existsSync(path));
 }
 
 /** Returns the action of `storedAction`. Undefined if a field is missing or has another type. */

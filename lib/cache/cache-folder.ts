@@ -9,11 +9,8 @@ import type { Report } from '../core/events.ts';
 import { makeFolder, removeTree } from '../core/paths.ts';
 import { openContentStore } from './content-store.ts';
 import type { ContentStore } from './content-store.ts';
-import { openRecords } from './records.ts';
+import { layout, openRecords } from './records.ts';
 import type { Records } from './records.ts';
-
-/** The layout of the cache directory. A change after which old records cannot be read raises this number. */
-export const layout = 'v1';
 
 export interface CacheFolder {
   /** The cache directory itself: what is known of the host (toolchains, the standard library's source) is in it. */

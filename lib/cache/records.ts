@@ -9,6 +9,9 @@ import { canonicalJson, digestBytes, isDigest } from '../core/digest.ts';
 import { absentAsUndefined, errnoOf } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
 
+/** The layout of the cache directory. A change after which old records cannot be read raises this number. */
+export const layout = 'v1';
+
 /**
  * Reading a record updates its modification time, but at most once in this interval. Garbage collection
  * removes the least recently used records.
@@ -47,11 +50,11 @@ function readOrAbsent(path: string): Buffer | undefined {
 }
 
 /**
- * Returns a record of the folder `dir`, which need not exist, without marking it as used. Undefined if it is
+ * Returns a record of a cache directory, which need not exist, without marking it as used. Undefined if it is
  * absent or damaged.
  */
-export function readRecord(dir: string, key: Digest): unknown {
-  const record = readOrAbsent(join(dir, key.slice(0, 2), key));
+export function readRecord(cacheDir: string, kind: string, key: Digest): unknown {
+  const record = readOrAbsent(join(cacheDir, layout, kind, key.slice(0, 2), key));
   const body = record && recordBody(record);
   return body === undefined ? undefined : JSON.parse(body);
 }

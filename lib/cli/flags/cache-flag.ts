@@ -1,7 +1,7 @@
 // The cache directory of tasks that read a cache and do not create one.
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { layout } from '../../cache/cache-folder.ts';
+import { layout } from '../../cache/records.ts';
 import { absentAsUndefined, cannot } from '../../core/errors.ts';
 import { cacheDirOf } from '../task.ts';
 import type { Task } from '../task.ts';

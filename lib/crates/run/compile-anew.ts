@@ -128,7 +128,8 @@ async function open(
       sandbox,
       showing,
       watchUnits,
-      openJobserver: async () => (await options.headStart?.jobserver(jobs)) ?? (await openJobserver(cache.tmpDir, jobs, context)),
+      openJobserver: async () =>
+        (await options.headStart?.jobserver(jobs, context.signal)) ?? (await openJobserver(cache.tmpDir, jobs, context)),
       openTracer: () => openTracer(cache, context),
       headStart: options.headStart,
     },

@@ -1,6 +1,6 @@
 // Which compilation begins before the plan of a build is known, and when its result is used.
 import { existsSync } from 'node:fs';
-import { readdir, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -108,10 +108,10 @@ afterBuild('a result is not used if its file changes again, or if the plan deman
 afterBuild('a build with other jobs cannot use it', async (scratch) => {
   await scratch.write('a.rs', 'edited');
   const headStart = await begin(scratch);
-  assert.is(await headStart.jobserver(3), undefined);
+  assert.is(await headStart.jobserver(3, never), undefined);
   assert.is(await taken(headStart, printing('a.rs', scratch), scratch), undefined);
   const again = await begin(scratch);
-  assert.ok(await again.jobserver(2));
+  assert.ok(await again.jobserver(2, never));
   assert.is(await taken(again, printing('a.rs', scratch), scratch), 'edited');
 });
 
@@ -144,6 +144,21 @@ afterBuild('a cache that was not passed on is closed', async (scratch) => {
   await headStart.close();
   await headStart.close();
 });
+
+test('a cache that cannot be opened, and a file that cannot be read, are left to the build', () =>
+  withScratch(async (scratch) => {
+    await scratch.write('a.rs', 'before');
+    await remember(scratch, { 'a.rs': printing('a.rs', scratch) });
+    await rm(join(scratch.folder, 'a.rs'));
+    await mkdir(join(scratch.folder, 'a.rs'));
+    assert.is(await taken(await begin(scratch), printing('a.rs', scratch), scratch), undefined);
+    await rm(join(scratch.folder, 'a.rs'), { recursive: true });
+    await scratch.write('a.rs', 'edited');
+    await rm(join(scratch.cache.dir, 'tmp'), { recursive: true });
+    await writeFile(join(scratch.cache.dir, 'tmp'), 'a file');
+    assert.is(await taken(await begin(scratch), printing('a.rs', scratch), scratch), undefined);
+    await (await beginCompilation({ cacheDir: join(scratch.cache.dir, 'tmp'), words, pid: process.pid })).close();
+  }));
 
 afterBuild('a damaged or strange record begins nothing', async (scratch) => {
   await scratch.write('a.rs', 'edited');

@@ -2,18 +2,14 @@
 // same command as before for the unit that read the edited file. The commands of the last build with the same
 // command line are recorded, with the digests of the files that they read. A begun execution is used only if
 // the plan demands exactly the same action (lib/actions/begun.ts). So a wrong guess costs time and never
-// changes a result. The modules that this one loads are loaded by every build, only earlier.
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+// changes a result. This module loads hardly more than it needs to find the record.
+import { readFileSync, statSync } from 'node:fs';
 import type { Action } from '../../actions/action.ts';
 import type { Begun } from '../../actions/begun.ts';
 import type { Execution } from '../../actions/execute.ts';
 import type { Jobserver } from '../../actions/jobserver.ts';
-import { jobserverPath, jobserverPlace, openJobserver } from '../../actions/jobserver.ts';
 import { hostPath, pathsOf, plainPlace } from '../../actions/place.ts';
-import { isBubblewrap } from '../../actions/sandbox/sandbox.ts';
-import type { Bubblewrap, Sandbox } from '../../actions/sandbox/sandbox.ts';
-import { layout, openCacheFolder } from '../../cache/cache-folder.ts';
+import type { Sandbox } from '../../actions/sandbox/sandbox.ts';
 import type { CacheFolder } from '../../cache/cache-folder.ts';
 import type { Cache } from '../../cache/cache.ts';
 import { readRecord } from '../../cache/records.ts';
@@ -21,7 +17,6 @@ import { digestBytes, digestRecord, isDigest } from '../../core/digest.ts';
 import type { Digest, Json } from '../../core/digest.ts';
 import type { Event, Report } from '../../core/events.ts';
 import { isListOf, isTable, isText } from '../../core/stored-values.ts';
-import { places } from '../unit/places.ts';
 
 /** A build, as it is known before its command line is parsed. */
 export interface HeadStartQuestion {
@@ -43,7 +38,7 @@ interface Startable {
 /** The compilations of a build in the order of its plan. */
 interface Startables {
   readonly jobs: number;
-  readonly sandbox: Bubblewrap;
+  readonly sandbox: unknown;
   readonly units: readonly Startable[];
 }
 
@@ -76,15 +71,22 @@ interface Started {
   readonly jobserver: Promise<Jobserver>;
 }
 
-/** Starts the first compilation whose files have changed since the last build with the same command line. */
+/**
+ * Starts the first compilation whose files have changed since the last build with the same command line. Never
+ * fails: the build itself reports what is wrong.
+ */
 export async function beginCompilation({ cacheDir, words, pid }: HeadStartQuestion): Promise<HeadStart> {
   const key = digestRecord({ format: 1, words: [...words] });
-  const home = join(cacheDir, layout);
-  const known = startablesOf(readRecord(join(home, startablesKind), key));
-  const chosen = known?.units.find(({ files }) => files.some(hasChanged));
-  const action = chosen && readRecord(join(home, actionsKind), actionKeyOf(key, chosen.hash));
-  const headStart = new HeadStart(key, known?.units ?? []);
-  if (known && chosen && action !== undefined) await headStart.begin(action, chosen.files, known, { cacheDir, pid });
+  let headStart = new HeadStart(key, []);
+  try {
+    const known = startablesOf(readRecord(cacheDir, startablesKind, key));
+    headStart = new HeadStart(key, known?.units ?? []);
+    const chosen = known?.units.find(({ files }) => files.some(hasChanged));
+    const action = chosen && readRecord(cacheDir, actionsKind, actionKeyOf(key, chosen.hash));
+    if (known && chosen && action !== undefined) await headStart.begin(action, chosen.files, known, { cacheDir, pid });
+  } catch {
+    await headStart.close();
+  }
   return headStart;
 }
 
@@ -110,9 +112,12 @@ export class HeadStart {
     { jobs, sandbox }: Startables,
     { cacheDir, pid }: Pick<HeadStartQuestion, 'cacheDir' | 'pid'>,
   ): Promise<void> {
-    const { actionOfStored, Begun } = await import('../../actions/begun.ts');
+    const { actionOfStored, Begun, isWhole } = await import('../../actions/begun.ts');
+    const { jobserverPath, jobserverPlace, openJobserver } = await import('../../actions/jobserver.ts');
+    const { isBubblewrap } = await import('../../actions/sandbox/sandbox.ts');
+    const { openCacheFolder } = await import('../../cache/cache-folder.ts');
     const action = actionOfStored(stored);
-    if (!action || action.record.network || !isWhole(action, sandbox)) return;
+    if (!action || action.record.network || !isBubblewrap(sandbox) || !isWhole(action, sandbox)) return;
     this.#folder = await openCacheFolder(cacheDir, pid, (event: Event) => this.#report?.(event));
     const jobserver = openJobserver(this.#folder.tmpDir, jobs, { signal: this.#abort.signal });
     jobserver.catch(() => undefined); // reported when a build needs it
@@ -134,9 +139,10 @@ export class HeadStart {
 
   /**
    * Returns the jobserver of the begun compilation, if there is one. A build with another number of jobs cannot
-   * use it, and the compilation is stopped.
+   * use it, and the compilation is stopped. `signal` ends all waiting for tokens.
    */
-  async jobserver(jobs: number): Promise<Jobserver | undefined> {
+  async jobserver(jobs: number, signal: AbortSignal): Promise<Jobserver | undefined> {
+    signal.addEventListener('abort', () => this.#abort.abort(signal.reason), { once: true });
     if (this.#started?.jobs === jobs) return await this.#started.jobserver;
     await this.#stop();
     return undefined;
@@ -152,13 +158,15 @@ export class HeadStart {
   /** Records the compilations of a finished build for the next one. */
   async remember({ hashes, ran, jobs, sandbox, cache }: FinishedBuild): Promise<void> {
     if (sandbox.kind !== 'bubblewrap') return;
+    const { storedAction } = await import('../../actions/begun.ts');
+    const { jobserverPlace } = await import('../../actions/jobserver.ts');
     const actions = await cache.records<Json>(actionsKind, (value): value is Json => isTable(value));
     const known = new Map<string, readonly string[]>(this.#known.map((unit) => [unit.hash, unit.files.map(([path]) => path)]));
     for (const [hash, { action, files }] of ran) {
       if (!action.own || action.record.network || action.record.kind !== 'rustc') continue;
       known.set(hash, hostPathsOf(action, files));
-      const { storedAction } = await import('../../actions/begun.ts');
-      await actions.put(actionKeyOf(this.#key, hash), storedAction(withoutJobserver(action)));
+      const { [jobserverPlace]: _pipe, ...ambientMounts } = action.ambientMounts ?? {}; // it is in the folder of a process
+      await actions.put(actionKeyOf(this.#key, hash), storedAction({ ...action, ambientMounts }));
     }
     const units = await Promise.all(
       hashes.flatMap((hash): Promise<Startable>[] => {
@@ -195,12 +203,6 @@ function actionKeyOf(build: Digest, hash: string): Digest {
   return digestRecord({ build, hash });
 }
 
-/** The pipe of the jobserver is in the folder of a process. */
-function withoutJobserver(action: Action): Action {
-  const others = Object.entries(action.ambientMounts ?? {}).filter(([place]) => place !== jobserverPlace);
-  return { ...action, ambientMounts: Object.fromEntries(others) };
-}
-
 /** Returns the paths of single files. Names of folders and whole trees are left out. */
 function hostPathsOf(action: Action, files: Ran['files']): readonly string[] {
   const paths = pathsOf(action);
@@ -230,18 +232,10 @@ function stampOf(path: string): string {
   }
 }
 
-/** Whether the host still has everything that the action is shown. The folder of incremental results is created. */
-function isWhole({ mounts, ambientMounts = {}, tracer }: Action, sandbox: Bubblewrap): boolean {
-  const incremental = ambientMounts[places.incremental];
-  if (incremental !== undefined) mkdirSync(incremental, { recursive: true });
-  const needed = [...Object.values(mounts), ...Object.values(ambientMounts), sandbox.program, tracer ?? sandbox.program];
-  return needed.every((path) => existsSync(path));
-}
-
 function startablesOf(value: unknown): Startables | undefined {
   if (!isTable(value)) return undefined;
   const { jobs, sandbox, units } = value;
-  return typeof jobs === 'number' && isBubblewrap(sandbox) && isListOf(units, isStartable) ? { jobs, sandbox, units } : undefined;
+  return typeof jobs === 'number' && isListOf(units, isStartable) ? { jobs, sandbox, units } : undefined;
 }
 
 function isStartable(value: unknown): value is Startable {

@@ -2,7 +2,7 @@
 // what files a build leaves, but not which faults are injected.
 import { cp, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { layout } from '../../cache/cache-folder.ts';
+import { layout } from '../../cache/records.ts';
 import { byCodeUnit, digestFile } from '../../core/digest.ts';
 import { absentAsUndefined, cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';

@@ -4,7 +4,7 @@
 import { chmod, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openCache } from '../../cache/cache.ts';
-import { layout } from '../../cache/cache-folder.ts';
+import { layout } from '../../cache/records.ts';
 import { isDigest } from '../../core/digest.ts';
 import type { Digest } from '../../core/digest.ts';
 import { lastOf } from '../../core/errors.ts';
