@@ -64,6 +64,8 @@ export interface Action {
   readonly own?: OwnView;
   /** Path of the tracer's program on this host (lib/actions/sandbox/tracer.ts), for an action with `own`. */
   readonly tracer?: string;
+  /** Path of the tracer's library on this host. Compilations in a sandbox load it. */
+  readonly quiet?: string;
   /** Folders of which the action gets a writable copy. Changes are discarded. */
   readonly shadowed?: readonly string[];
   /** Runs the command when a processor is free. Inputs are staged before, and outputs are stored after. */

@@ -11,7 +11,7 @@ import { isBelow, root } from './place.ts';
 import { bubblewrapArgv, outsideEnv, remapArgs, toHostPaths, toPlaces } from './sandbox/sandbox.ts';
 import type { Bubblewrap, Sandbox, View } from './sandbox/sandbox.ts';
 import { shadowFolders, stageInputs } from './stage.ts';
-import { runTraced, tracedArgv, tracerPlace } from './sandbox/tracer.ts';
+import { libraryMounts, libraryPlaces, runTraced, tracedArgv, tracerPlace } from './sandbox/tracer.ts';
 import type { Trace } from './sandbox/tracer.ts';
 import type { Violation } from './sandbox/witness.ts';
 import type { CacheFolder } from '../cache/cache-folder.ts';
@@ -111,7 +111,7 @@ const untraced = ['/usr', '/lib', '/lib32', '/lib64', '/bin', '/sbin', '/nix/sto
 
 /** Runs the action in the sandbox. `stage` is the action's own folder. */
 export async function runShut(
-  { record, own, tracer }: Action,
+  { record, own, tracer, quiet }: Action,
   sandbox: Bubblewrap,
   view: View,
   options: RunOptions,
@@ -127,8 +127,11 @@ export async function runShut(
     (place) => !isBelow(place, counted) && !own.mayWrite.some((one) => isBelow(one, [place])),
   );
   const ignored = [...untraced, '/tmp', ...others].filter((folder) => !counted.some((place) => isBelow(place, [folder])));
-  const traced = tracedArgv(tracerPlace, record.argv, ['sealed', ...ignored], own.mayWrite);
-  const wider = { ...view, readOnly: { ...view.readOnly, [tracerPlace]: tracer } };
+  // Scripts run programs of any kind, most of them short ones, which the library would not make faster.
+  const library = record.kind === 'rustc' && quiet !== undefined ? libraryMounts(quiet, ignored, stage) : undefined;
+  const words = ['sealed', ...(library ? ['quiet', ...libraryPlaces] : []), ...ignored];
+  const traced = tracedArgv(tracerPlace, record.argv, words, own.mayWrite);
+  const wider = { ...view, readOnly: { ...view.readOnly, ...library, [tracerPlace]: tracer } };
   const argv = bubblewrapArgv(sandbox, traced, record.cwd, wider, options.env);
   return withArgumentFile(argv, 4, stage, (words, files) => runTraced(words, stage, { ...outside, files }));
 }

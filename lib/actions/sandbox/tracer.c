@@ -2,7 +2,7 @@
    notification of seccomp (seccomp_unotify(2), Linux 5.5 or later). Static programs and programs that clear
    their environment are recorded too. Each system call that has a path then continues unchanged.
 
-   tracer LOG [sealed] [IGNORED...] [+LINKED...] -- PROGRAM [ARGUMENT...]
+   tracer LOG [sealed] [quiet] [IGNORED...] [+LINKED...] -- PROGRAM [ARGUMENT...]
 
    LOG is the number of an open file. A record is one letter and the absolute path as the command spelled it,
    and ends with a zero byte. The letters are:
@@ -21,7 +21,12 @@
 
    A "sealed" command cannot connect to a socket that has a path outside of IGNORED folders. A read-only mount
    does not keep it from a server of the host (a database) that listens in the user's folders. It cannot create Unix
-   datagram sockets, which need no connection. */
+   datagram sockets, which need no connection.
+
+   In a "quiet" command, a library (quiet.c) makes those calls that would leave no record from a page of its
+   own, and the kernel lets them through without a notification. The rules for sockets and io_uring apply to
+   that page, too. Code that wants to hide a read from the tracer can use it, as it can already hide a read
+   behind the change of a link or of a path in its memory. The records exist for builds that are not malicious. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -48,6 +53,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "quiet.h"
 
 #if defined(__x86_64__)
 #define NATIVE AUDIT_ARCH_X86_64
@@ -92,9 +98,12 @@ static const struct call calls[] = {
 enum { CALLS = sizeof calls / sizeof *calls };
 
 /* Requests a notification for the calls above. A call that inspects an open file by its number (fstat:
-   AT_EMPTY_PATH) names no path and is left out. */
-static int listener_of_this_process(int sealed) {
-  struct sock_filter program[16 + 5 * CALLS + 1], *next = program;
+   AT_EMPTY_PATH) names no path and is left out. In a "quiet" command, so are calls from the library's page,
+   except those that execute a program or change the folder. Only calls of the table read the place of the
+   call: the kernel remembers which calls are always allowed (Linux 5.11), but not if that depends on more
+   than the number. */
+static int listener_of_this_process(int sealed, int quiet) {
+  struct sock_filter program[16 + 5 * CALLS + 9], *next = program;
   *next++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
   *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 1, 0);
   *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
@@ -116,14 +125,25 @@ static int listener_of_this_process(int sealed) {
   }
   for (int at = 0; at < CALLS; at++) {
     int byNumber = calls[at].use == LOOK && calls[at].flags != NONE;
+    int always = !quiet || calls[at].use == RUN || calls[at].number == SYS_chdir;
     *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[at].number, 0, byNumber ? 4 : 1);
     if (byNumber) {
       *next++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args) + 8 * calls[at].flags);
       *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, AT_EMPTY_PATH, 1, 0);
     }
-    *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+    if (always) *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+    else *next++ = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 0); /* to the end of the table, see below */
     if (byNumber) *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
   }
+  *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  for (struct sock_filter *jump = program; jump < next; jump++)
+    if (jump->code == (BPF_JMP | BPF_JA)) jump->k = (__u32)(next - jump - 1);
+  *next++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, instruction_pointer) + 4);
+  *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 3);
+  *next++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, instruction_pointer));
+  *next++ = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, (__u32)-QUIET_SIZE);
+  *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, QUIET_PAGE, 1, 0);
+  *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
   *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
   struct sock_fprog filter = { .len = (unsigned short)(next - program), .filter = program };
   return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &filter);
@@ -215,11 +235,6 @@ static void put(char use, const char *path) {
   buffered += length;
 }
 
-static int is_below(const char *path, const char *folder) {
-  size_t length = strlen(folder);
-  return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == 0);
-}
-
 static int is_ignored(const char *path) {
   for (int at = 0; at < ignoredCount; at++)
     if (is_below(path, ignored[at])) return 1;
@@ -260,12 +275,10 @@ static int has_no_link(const char *path) {
 
 /* Resolves the links of a path in an ignored or linked folder. The last name of a written path is not
    resolved, because the link itself is replaced. Returns false if the path does not leave these folders.
-   Also false in the host's own folders, which have too many files to resolve their links. */
+   Also false in the host's own folders. */
 static int leads_out(pid_t process, char use, const char *path, char *real) {
-  static const char *const plain[] = { "/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/nix/store", "/sys" };
   char own[2 * PATH_MAX + 64], last[PATH_MAX + 1] = "";
-  for (size_t at = 0; at < sizeof plain / sizeof *plain; at++)
-    if (is_below(path, plain[at])) return 0;
+  if (is_plain(path)) return 0;
   if (strncmp(path, "/proc/self/", 11) == 0) snprintf(own, sizeof own, "/proc/%d/%s", process, path + 11);
   else if (strncmp(path, "/dev/fd/", 8) == 0) snprintf(own, sizeof own, "/proc/%d/fd/%s", process, path + 8);
   else snprintf(own, sizeof own, "%s", path);
@@ -413,6 +426,7 @@ static int has_ended(pid_t command, int *status) {
 
 int main(int count, char **words) {
   int at = 2, sealed = count > 2 && strcmp(words[2], "sealed") == 0;
+  int quiet = count > 2 + sealed && strcmp(words[2 + sealed], "quiet") == 0;
   while (at < count && strcmp(words[at], "--") != 0) at++;
   if (count < 4 || at + 1 >= count) return REFUSED;
   logFile = atoi(words[1]);
@@ -435,7 +449,7 @@ int main(int count, char **words) {
     sigprocmask(SIG_SETMASK, &none, NULL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    int listener = listener_of_this_process(sealed);
+    int listener = listener_of_this_process(sealed, quiet);
     send_file(sockets[1], listener);
     if (listener < 0) _exit(REFUSED);
     close(listener);

@@ -130,7 +130,7 @@ async function open(
       watchUnits,
       openJobserver: async () =>
         (await options.headStart?.jobserver(jobs, context.signal)) ?? (await openJobserver(cache.tmpDir, jobs, context)),
-      openTracer: () => openTracer(cache, context),
+      openTracer: () => openTracer(cache, context, sandbox),
       headStart: options.headStart,
     },
     context,

@@ -74,6 +74,7 @@ export class UnitRunner {
       ambientMounts: { [jobserver.place]: jobserver.path, ...(await this.#incrementalState(unit)) },
       slot: this.#slot(run, jobserver),
       ...(tracer ? { tracer: tracer.program } : {}),
+      ...(tracer?.library === undefined ? {} : { quiet: tracer.library }),
       ...(early ? { early } : {}),
     };
     const begun = (wanted: Action): Promise<Execution | undefined> =>
