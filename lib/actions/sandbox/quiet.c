@@ -142,7 +142,7 @@ static void done(long file) {
    a name that is absent or closed, before which no link was found. */
 enum { UNKNOWN = -4096 };
 static long opened(const char *path, int flags, mode_t mode) {
-  struct open_how how = { .flags = (unsigned)flags, .mode = mode, .resolve = RESOLVE_NO_SYMLINKS };
+  struct open_how how = { .flags = (unsigned)flags, .mode = mode & 07777, .resolve = RESOLVE_NO_SYMLINKS };
   long file = quietly(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
   return file >= 0 || file == -ENOENT || file == -ENOTDIR || file == -EACCES ? file : UNKNOWN;
 }
@@ -410,24 +410,36 @@ int rename(const char *old, const char *path) {
   return result(answer);
 }
 
-/* Writes the real path of a path that contains no link: the path itself, without doubled slashes. Returns
-   NULL if the function of the C library has to find it. */
-static char *own_path(const char *path, char *real) {
-  if (kind_of(path) == NOTIFIED || has_dots(path)) return NULL;
-  long file = found(path);
-  if (file < 0) return NULL;
-  done(file);
-  if (!real && !(real = malloc(strlen(path) + 1))) return NULL;
-  char *end = real;
+/* Copies a path without doubled slashes. */
+static char *copied(const char *path, char *text) {
+  char *end = text;
   for (; *path; path++)
     if (*path != '/' || (path[1] != '/' && path[1] != 0)) *end++ = *path;
   *end = 0;
-  return real;
+  return text;
+}
+
+/* Finds the real path of a path that contains no link: the path itself. An absent last name is an error, and
+   the text then has the path, too. Returns false if the function of the C library has to answer. */
+static int is_real(const char *path, char *real, char **answer) {
+  const char *name;
+  if (kind_of(path) == NOTIFIED || has_dots(path)) return 0;
+  long file = found(path);
+  int absent = file == -ENOENT;
+  if (absent) file = folder_of(path, &name);
+  if (file < 0) return 0;
+  done(file);
+  *answer = NULL;
+  if (!absent && !real && !(real = malloc(strlen(path) + 1))) return 1;
+  if (real) copied(path, real);
+  if (absent) errno = ENOENT;
+  else *answer = real;
+  return 1;
 }
 
 char *realpath(const char *restrict path, char *restrict real) {
-  char *own = own_path(path, real);
-  if (own) return own;
+  char *answer;
+  if (is_real(path, real, &answer)) return answer;
   char *(*next)(const char *, char *) = (char *(*)(const char *, char *))dlsym(RTLD_NEXT, "realpath");
   return next(path, real);
 }
@@ -438,8 +450,8 @@ char *canonicalize_file_name(const char *path) {
 
 /* The function of the C library ends a program whose text is shorter than PATH_MAX. */
 char *__realpath_chk(const char *path, char *real, size_t size) {
-  char *own = size < PATH_MAX ? NULL : own_path(path, real);
-  if (own) return own;
+  char *answer;
+  if (size >= PATH_MAX && is_real(path, real, &answer)) return answer;
   char *(*next)(const char *, char *, size_t) = (char *(*)(const char *, char *, size_t))dlsym(RTLD_NEXT, "__realpath_chk");
   return next(path, real, size);
 }
