@@ -37,7 +37,7 @@ async function attempted(
   const sandbox: Sandbox = bare ? { kind: 'none' } : await bubblewrap();
   const src = join(folder, 'home/src');
   await mkdir(join(src, 'app'), { recursive: true });
-  const tracer = await openTracer(cache, context);
+  const tracer = await openTracer(cache, context, sandbox);
   if (!tracer) throw new Error('these tests need a C compiler and a kernel with user notification (Linux 5.5 or later)');
   const above = join(here, '..');
   const action = {
@@ -52,6 +52,7 @@ async function attempted(
       home: join(folder, 'home'),
     },
     tracer: tracer.program,
+    ...(tracer.library === undefined ? {} : { quiet: tracer.library }),
   };
   return attempt({ action, declaredEnv: {}, home: join(folder, 'home'), ...more }, more.before ?? nothing, sandbox, cache, context);
 }

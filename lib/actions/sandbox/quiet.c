@@ -1,5 +1,5 @@
 /* Preloaded into the programs of a traced compilation (tracer.c). Nine of ten of their calls use paths in
-   ignored folders, for which the tracer records nothing, but a notification costs more than the call itself.
+   ignored folders. The tracer records nothing for them, but a notification costs more than the call itself.
    The library replaces functions of the C library. It makes a call that would leave no record from the page
    that the tracer lets through, and every other call in the usual way. It records nothing itself, so the
    tracer sees the calls of static programs, of other C libraries and of the dynamic linker as without it.
@@ -7,16 +7,22 @@
    The rules are those of `record_of` and `leads_out` in tracer.c. A call leaves no record if its path is
    absolute, is in an ignored folder, has no ".." and contains no link. openat2(2) refuses links
    (RESOLVE_NO_SYMLINKS, Linux 5.6). The file that it opened is then used in place of the path, so that no
-   process can put a link there after the check. For a path to be written, that file is the folder: the last
-   name is not resolved. Only `linkat` and `rename` use one of their paths after it was checked, as the tracer
-   does for all calls. As in the tracer, the check applies to the file system of the sandbox's root.
+   process can put a link there after the check. For a path to be written, that file is the folder, because
+   the last name is not resolved. `linkat` uses its old path after the check, and every function uses its path
+   after it was compared with the folders. A thread that changes the path or creates a link in that moment
+   hides the call. The tracer has both gaps for all calls. As in the tracer, a process with another root
+   (chroot) is not considered.
 
-   A function has the effect and the errors that it has in the C library. The exception is that `open` is not
-   a cancellation point. If anything is missing, for example the list of ignored folders, all calls are made
-   in the usual way. No function allocates memory, except `realpath` for its result. Functions may be called
+   A function has the effects and errors that it has in the C library, except that `open` is not a
+   cancellation point. If anything is missing, for example the list of ignored folders, all calls are made in
+   the usual way. No function allocates memory, except `realpath` for its result. The functions may be called
    in signal handlers and after vfork. */
 #define _GNU_SOURCE
 #undef _FORTIFY_SOURCE
+#include <sys/cdefs.h>
+/* The C library declares that paths are not null, so the compiler would remove the checks of this file. */
+#undef __nonnull
+#define __nonnull(parameters)
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +54,8 @@ __asm__(".text\nquiet_start:\n"
 #error "this architecture is not known to the tracer"
 #endif
   "quiet_end:\n");
-extern const char start_of_code[] __asm__("quiet_start"), end_of_code[] __asm__("quiet_end");
+#define OF_CODE(name) __asm__(name) __attribute__((visibility("hidden")))
+extern const char start_of_code[] OF_CODE("quiet_start"), end_of_code[] OF_CODE("quiet_end");
 
 /* The longest path that is copied, so that the functions need little stack. */
 enum { LONGEST = 1024 };
@@ -138,13 +145,14 @@ static void done(long file) {
 }
 
 /* Opens a path that contains no link. Returns the file, or a negative error number that the call would give
-   without this restriction, or UNKNOWN if the call has to be notified. The errors are those of the walk up to
-   a name that is absent or closed, before which no link was found. */
+   without this restriction, or UNKNOWN if the call has to be notified. The errors are those of a walk that
+   ended at a name before which there was no link, and of a pipe whose opening was interrupted. */
 enum { UNKNOWN = -4096 };
 static long opened(const char *path, int flags, mode_t mode) {
   struct open_how how = { .flags = (unsigned)flags, .mode = mode & 07777, .resolve = RESOLVE_NO_SYMLINKS };
   long file = quietly(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
-  return file >= 0 || file == -ENOENT || file == -ENOTDIR || file == -EACCES ? file : UNKNOWN;
+  int known = file >= 0 || file == -ENOENT || file == -ENOTDIR || file == -EACCES || file == -EINTR;
+  return known ? file : UNKNOWN;
 }
 
 /* Opens a CHECKED path for the calls that inspect it by the number of a file. */
@@ -341,10 +349,6 @@ int unlink(const char *path) {
   return unlink_any(AT_FDCWD, path, 0);
 }
 
-int rmdir(const char *path) {
-  return unlink_any(AT_FDCWD, path, AT_REMOVEDIR);
-}
-
 static int is_name(const char *path) {
   return path && *path && !strchr(path, '/') && strcmp(path, "..") != 0;
 }
@@ -420,7 +424,8 @@ static char *copied(const char *path, char *text) {
 }
 
 /* Finds the real path of a path that contains no link: the path itself. An absent last name is an error, and
-   the text then has the path, too. Returns false if the function of the C library has to answer. */
+   the text then has the path, too. The C library also inspects the folders above. No folder of the user is
+   above an ignored folder without being ignored. Returns false if the function of the C library has to answer. */
 static int is_real(const char *path, char *real, char **answer) {
   const char *name;
   if (kind_of(path) == NOTIFIED || has_dots(path)) return 0;

@@ -14,6 +14,7 @@ import { remembered } from '../../core/remembered.ts';
 import type { Witnessed } from '../../core/remembered.ts';
 import { isFlag } from '../../core/stored-values.ts';
 import { kernelState } from './kernel-state.ts';
+import type { KernelState } from './kernel-state.ts';
 import { root } from '../place.ts';
 import { bubblewrapArgv } from './sandbox.ts';
 import type { Bubblewrap, Sandbox } from './sandbox.ts';
@@ -140,14 +141,15 @@ export async function openTracer(
 ): Promise<Tracer | undefined> {
   const program = await compiled('tracer', 'tracer.c', [], cache, signal);
   if (program === undefined) return undefined;
-  const question = { program, kernel: await kernelState() };
+  const kernel = await kernelState();
+  const question = { program, kernel };
   const probed = async (): Promise<Witnessed<boolean>> => {
     const probe = tracedArgv(program, ['/bin/sh', '-c', ': </etc/passwd'], []);
     const { exitCode, trace } = await runTraced(probe, cache.tmpDir, { cwd: '/', env: {}, signal });
     return { value: exitCode === 0 && trace.complete && trace.read.includes('/etc/passwd'), witnesses: [program] };
   };
   if (!(await remembered(cache.root, 'tracer', question, probed, isFlag))) return undefined;
-  const library = sandbox.kind === 'none' ? undefined : await openLibrary(program, sandbox, cache, signal);
+  const library = sandbox.kind === 'none' ? undefined : await openLibrary({ program, kernel }, sandbox, cache, signal);
   return library === undefined ? { program } : { program, library };
 }
 
@@ -160,15 +162,22 @@ const otherLinkers = [
   ...(process.arch === 'arm64' ? ['/lib64/ld-linux-x86-64.so.2'] : ['/lib/ld-linux-aarch64.so.1']),
 ];
 
-/** The compiler must not assume that a path is not null, although the C library declares it. */
-const libraryFlags = ['-shared', '-fPIC', '-fno-delete-null-pointer-checks'];
+/** Returns the path of the library in the cache, or undefined if it cannot be compiled. */
+export async function compileLibrary(cache: CacheFolder, signal: AbortSignal): Promise<string | undefined> {
+  return await compiled('quiet.so', 'quiet.c', ['-shared', '-fPIC'], cache, signal);
+}
 
 /**
  * Returns the library if it works on this host. In the probe it has one folder that the tracer does not
  * ignore. The library works if no path in that folder is recorded.
  */
-async function openLibrary(program: string, sandbox: Bubblewrap, cache: CacheFolder, signal: AbortSignal): Promise<string | undefined> {
-  const library = await compiled('quiet.so', 'quiet.c', libraryFlags, cache, signal);
+async function openLibrary(
+  { program, kernel }: { readonly program: string; readonly kernel: KernelState },
+  sandbox: Bubblewrap,
+  cache: CacheFolder,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const library = await compileLibrary(cache, signal);
   if (library === undefined) return undefined;
   const probed = async (): Promise<Witnessed<boolean>> => {
     const readOnly = { ...libraryMounts(library, ['/dev'], cache.tmpDir), [tracerPlace]: program };
@@ -179,7 +188,7 @@ async function openLibrary(program: string, sandbox: Bubblewrap, cache: CacheFol
     const works = exitCode === 0 && stderr === '' && trace.complete && seen && !otherLinkers.some((path) => existsSync(path));
     return { value: works, witnesses: [program, library, sandbox.program, ...otherLinkers] };
   };
-  const question = { program, library, isolation: sandbox.isolation, kernel: await kernelState() };
+  const question = { program, library, isolation: sandbox.isolation, kernel };
   return (await remembered(cache.root, 'quiet', question, probed, isFlag)) ? library : undefined;
 }
 

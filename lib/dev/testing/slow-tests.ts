@@ -4,6 +4,7 @@
 export const slowTests: ReadonlySet<string> = new Set([
   'lib/actions/attempts.test.ts',
   'lib/actions/lookup.test.ts',
+  'lib/actions/sandbox/quiet.test.ts',
   'lib/actions/sandbox/tracer.test.ts',
   'lib/assemble/asterinas-userland.test.ts',
   'lib/assemble/build-system.test.ts',
