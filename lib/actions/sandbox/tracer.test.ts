@@ -81,15 +81,15 @@ test('files that are read through a link in an ignored or linked folder, through
 
 test('a path that leaves an ignored folder by ".." is recorded, and one that stays in it is not', async () => {
   await withScratch(async (scratch) => {
-    for (const name of ['ignored/..x/in', 'ignored/plain', 'out']) await scratch.write(name, name);
+    for (const name of ['ignored/..x/in', 'ignored/plain', 'out', 'far']) await scratch.write(name, name);
     await symlink(join(scratch.folder, 'ignored'), join(scratch.folder, 'ignored/self'));
     const { program } = await tracerOf(scratch);
     const at = (name: string): string => join(scratch.folder, name);
     const inside = 'ignored/..x/in ignored/..x/../plain ignored/self/plain ignored/none ignored/self/none';
-    const script = `cat ${inside} ignored/../out ignored/self/../out ignored/..x/../../none; ls ignored/..x/../..; : >ignored/new; : >ignored/../new`;
+    const script = `cat ${inside} /usr/..${at('far')} /usr/lib/../none ignored/../out ignored/self/../out ignored/..x/../../none; ls ignored/..x/../..; : >ignored/new; : >ignored/../new`;
     const argv = tracedArgv(program, ['/bin/sh', '-c', script], [...everyday, at('ignored')]);
     const { trace } = await runTraced(argv, scratch.cache.tmpDir, { cwd: scratch.folder, env: {} });
-    assert.equal(trace.read, [at('out'), at('none'), scratch.folder]);
+    assert.equal(trace.read, [at('far'), at('out'), at('none'), scratch.folder]);
     assert.equal(trace.written, [at('new')]);
   });
 });

@@ -153,13 +153,20 @@ export async function openTracer(
   return library === undefined ? { program } : { program, library };
 }
 
+/** Dynamic linkers of glibc, of the architectures for which there is a tracer. */
+const ownLinkers: Readonly<Record<string, string>> = {
+  x64: '/lib64/ld-linux-x86-64.so.2',
+  arm64: '/lib/ld-linux-aarch64.so.1',
+  riscv64: '/lib/ld-linux-riscv64-lp64d.so.1',
+};
+
 /**
  * Dynamic linkers of other architectures and of 32-bit programs. They would print an error for a library that
  * they cannot load.
  */
 const otherLinkers = [
   ...['/lib/ld-linux.so.2', '/lib/ld-linux.so.3', '/lib/ld-linux-armhf.so.3', '/libx32/ld-linux-x32.so.2'],
-  ...(process.arch === 'arm64' ? ['/lib64/ld-linux-x86-64.so.2'] : ['/lib/ld-linux-aarch64.so.1']),
+  ...Object.entries(ownLinkers).flatMap(([arch, path]) => (arch === process.arch ? [] : [path])),
 ];
 
 /** Returns the path of the library in the cache, or undefined if it cannot be compiled. */
