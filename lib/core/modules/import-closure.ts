@@ -54,7 +54,7 @@ async function readBeside(root: string, path: string, text: string): Promise<rea
   if (!text.includes('import.meta')) return [];
   const folder = posix.dirname(path);
   const there = await readdir(join(root, folder), { withFileTypes: true });
-  const names = new Set([...text.matchAll(/'(?:\.\/)?([\w-]+\.(?:c|sh|ts|toml))'/g)].map((match) => match[1]));
+  const names = new Set([...text.matchAll(/'(?:\.\/)?([\w-]+\.(?:c|h|sh|ts|toml))'/g)].map((match) => match[1]));
   return there.filter((entry) => entry.isFile() && names.has(entry.name)).map(({ name }) => posix.join(folder, name));
 }
 
