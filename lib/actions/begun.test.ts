@@ -58,6 +58,7 @@ test('it is not used for an action that differs in anything that it depends on',
       mounts: { ...action, mounts: { ...action.mounts, '/bloomery/more': '/etc' } },
       shadowed: { ...action, shadowed: [places.work] },
       ambient: { ...action, ambientEnv: { MALLOC_CONF: 'x' } },
+      library: { ...action, quiet: '/other.so' },
       early: { ...action, early: { path: 'x.rmeta', there: () => undefined } },
     };
     for (const [name, other] of Object.entries(others)) assert.is(await begun.take(other, sandbox, never), undefined, name);
@@ -121,7 +122,8 @@ test('an execution that cannot start is left to the build', () =>
 
 test('a stored action is read again, and anything else is refused', () =>
   withScratch(async (scratch) => {
-    const action = { ...ownAction('true', scratch), tracer: join(scratch.folder, 'tracer'), early: { path: 'a', there: () => undefined } };
+    const paths = { tracer: join(scratch.folder, 'tracer'), quiet: join(scratch.folder, 'quiet.so') };
+    const action = { ...ownAction('true', scratch), ...paths, early: { path: 'a', there: () => undefined } };
     const stored = JSON.parse(JSON.stringify(storedAction(action)));
     const read = actionOfStored(stored);
     assert.equal(read && storedAction(read), stored);

@@ -91,6 +91,7 @@ export function storedAction({
   ambientMounts = {},
   own,
   tracer,
+  quiet,
   shadowed = [],
   early,
 }: Action): Readonly<Record<string, Json>> {
@@ -102,30 +103,32 @@ export function storedAction({
     ambientMounts,
     own: own ? { counted: [...own.counted], around: own.around, mayWrite: [...own.mayWrite] } : null,
     tracer: tracer ?? null,
+    quiet: quiet ?? null,
     shadowed: [...shadowed],
     early: early?.path ?? null,
   };
 }
 
 /** Whether the host still has everything that the action is shown, and its programs. */
-export function isWhole({ mounts, ambientMounts = {}, tracer }: Action, sandbox: Bubblewrap): boolean {
-  const programs = [sandbox.program, ...(tracer === undefined ? [] : [tracer])];
+export function isWhole({ mounts, ambientMounts = {}, tracer, quiet }: Action, sandbox: Bubblewrap): boolean {
+  const programs = [sandbox.program, tracer, quiet].filter((path) => path !== undefined);
   return [...Object.values(mounts), ...Object.values(ambientMounts), ...programs].every((path) => existsSync(path));
 }
 
 /** Returns the action of `storedAction`. Undefined if a field is missing or has another type. */
 export function actionOfStored(value: unknown): Action | undefined {
   if (!isTable(value)) return undefined;
-  const { label, record, mounts, ambientEnv, ambientMounts, own, tracer, shadowed, early } = value;
+  const { label, record, mounts, ambientEnv, ambientMounts, own, tracer, quiet, shadowed, early } = value;
   if (!isText(label) || !isActionRecord(record) || !isTexts(shadowed)) return undefined;
   if (!isTextTable(mounts) || !isTextTable(ambientEnv) || !isTextTable(ambientMounts)) return undefined;
-  if (!isNullOrText(tracer) || !isNullOrText(early) || !isTable(own)) return undefined;
+  if (!isNullOrText(tracer) || !isNullOrText(quiet) || !isNullOrText(early) || !isTable(own)) return undefined;
   const { counted, around, mayWrite } = own;
   if (!isTexts(counted) || !isTextTable(around) || !isTexts(mayWrite)) return undefined;
   return {
     ...{ label, record, mounts, ambientEnv, ambientMounts, shadowed },
     own: { counted, around, mayWrite, spelled: () => '', named: [], home: undefined },
     ...(tracer === null ? {} : { tracer }),
+    ...(quiet === null ? {} : { quiet }),
     ...(early === null ? {} : { early: { path: early, there: () => undefined } }),
   };
 }

@@ -9,10 +9,10 @@ const root = join(import.meta.dirname, '../../..');
 /** Number of files with the task itself and with type imports. Lower a limit when the closure shrinks, and raise it only with a reason. */
 const most: Readonly<Record<string, number>> = {
   'test-boot.ts': 59,
-  'tasks/build.ts': 255,
+  'tasks/build.ts': 257,
   'tasks/cache.ts': 30,
   'tasks/closure.ts': 36,
-  'tasks/crates.ts': 91,
+  'tasks/crates.ts': 93,
   'tasks/explain.ts': 22,
   'tasks/fetch.ts': 45,
   'tasks/image.ts': 41,
