@@ -11,6 +11,7 @@ import {
   openSync,
   readdirSync,
   readlinkSync,
+  renameSync,
   rmdirSync,
   rmSync,
   statSync,
@@ -201,6 +202,17 @@ export async function makeFolder(path: string): Promise<void> {
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error;
     await opendir(path).then((folder) => folder.close()); // ENOTDIR if there is a file
+  }
+}
+
+/** Renames a file into a folder, which is created if it is missing. Its parent must exist. */
+export function renameInto(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    mkdirSync(dirname(to), { recursive: true });
+    renameSync(from, to);
   }
 }
 
