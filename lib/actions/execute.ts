@@ -58,13 +58,13 @@ export async function execute(action: Action, sandbox: Sandbox, cache: CacheFold
     const { view } = shadows;
     const env = { ...action.record.env, ...action.ambientEnv };
     const outDir = view.writable[action.record.outputDir] ?? stage;
-    const early = action.early && watchEarly(action.early, outDir, cache);
+    const early = action.record.kind === 'rustc' ? watchEarly(action.early, outDir, cache) : undefined;
     const options = { cwd: stage, env, signal, mostOutputBytes, ...(early ? { onStderr: early.hear } : {}) };
     const command = (): Promise<Output> =>
       sandbox.kind === 'bubblewrap' ? runShut(action, sandbox, view, options, stage) : runBare(action, view, options, stage);
     const output = await (action.slot ? action.slot(command) : command());
     const { trace } = output;
-    const taken = await early?.settled();
+    const taken = (await early?.settled()) ?? new Map();
     if (output.printedTooMuch) throw cannot(`build ${action.label}`, `its command printed more than ${formatBytes(mostOutputBytes)}`);
     if (output.exitCode !== 0) {
       if (/No space left on device/.test(output.stderr) || (await isFull(stage, output.stderr))) {

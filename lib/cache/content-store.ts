@@ -25,8 +25,11 @@ import { renameInto } from '../core/paths.ts';
 export interface ContentStore {
   /** Stores bytes and returns their digest. */
   putBytes(bytes: Uint8Array | string): Promise<Digest>;
-  /** Moves a file into the store; the path is gone afterwards. */
-  adoptFile(path: string): Promise<{ digest: Digest; sizeBytes: number }>;
+  /**
+   * Moves a file into the store; the path is gone afterwards. `known` is the digest of its bytes, if the caller
+   * has computed it. No other process may be able to write to the file.
+   */
+  adoptFile(path: string, known?: Digest): Promise<{ digest: Digest; sizeBytes: number }>;
   /** Returns the verified bytes of a blob, or undefined if it is absent or was damaged. */
   read(digest: Digest): Promise<Buffer | undefined>;
   /**
@@ -102,9 +105,9 @@ class FolderStore implements ContentStore {
     return digest;
   }
 
-  async adoptFile(path: string): Promise<{ digest: Digest; sizeBytes: number }> {
+  async adoptFile(path: string, known?: Digest): Promise<{ digest: Digest; sizeBytes: number }> {
     const { size } = statSync(path);
-    const digest = await digestFile(path);
+    const digest = known ?? (await digestFile(path));
     this.#publish(path, digest);
     return { digest, sizeBytes: size };
   }
