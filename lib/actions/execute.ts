@@ -17,7 +17,7 @@ import type { Violation } from './sandbox/witness.ts';
 import type { CacheFolder } from '../cache/cache-folder.ts';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import { encodePath, removeTree } from '../core/paths.ts';
+import { encodePath } from '../core/paths.ts';
 import { run } from '../core/sh.ts';
 import type { RunOptions, RunResult } from '../core/sh.ts';
 import { formatBytes, MiB } from '../core/sizes.ts';
@@ -49,7 +49,7 @@ export type Execution =
 /** The whole output of a command is kept in memory and read as text. */
 const mostOutputBytes = 64 * MiB;
 
-/** Runs the action. Its folder is always removed. */
+/** Runs the action. Its folder is always removed, but later (`CacheFolder.discard`). */
 export async function execute(action: Action, sandbox: Sandbox, cache: CacheFolder, { signal }: Context): Promise<Execution> {
   const stage = await mkdtemp(join(cache.tmpDir, 'action-'));
   try {
@@ -87,7 +87,7 @@ export async function execute(action: Action, sandbox: Sandbox, cache: CacheFold
     };
     return { ok: true, result, shareable: !holdsHostPath, startedMs, ...(trace ? { trace } : {}) };
   } finally {
-    removeTree(stage); // files that cannot be removed now are removed when their process has ended
+    cache.discard(stage);
   }
 }
 

@@ -33,8 +33,10 @@ function resultOf(execution: Execution): ActionResult {
 }
 
 /** What is left of unfinished work. */
-const leftovers = ({ cache }: Scratch): Promise<readonly string[]> =>
-  readdir(cache.tmpDir).then((names) => names.filter((name) => name !== 'tick'));
+const leftovers = async ({ cache }: Scratch): Promise<readonly string[]> => {
+  cache.tidy();
+  return (await readdir(cache.tmpDir)).filter((name) => name !== 'tick');
+};
 
 /** Each behaviour holds with and without a sandbox. */
 function behaviour(name: string, check: (scratch: Scratch, sandbox: Sandbox) => Promise<void>): void {

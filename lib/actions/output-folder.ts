@@ -2,13 +2,12 @@
 // have ended, the folder may contain entries of any kind, name, depth and permissions. Some artifacts are
 // complete before that: rustc reports that it has written the metadata of a crate, and then continues with
 // code generation. It also reports that it has linked a file. No link is followed here.
-import { chmodSync, constants, createReadStream, lstatSync, renameSync, statSync } from 'node:fs';
+import { chmodSync, createReadStream, lstatSync, renameSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
-import { copyFile } from 'node:fs/promises';
 import { basename, join, posix } from 'node:path';
 import type { Action, Artifact, FileArtifact } from './action.ts';
 import type { CacheFolder } from '../cache/cache-folder.ts';
-import { byCodeUnit, digestFile } from '../core/digest.ts';
+import { byCodeUnit, copyWithDigest } from '../core/digest.ts';
 import { errnoOf, present } from '../core/errors.ts';
 import { TreePaths, withRegularFile } from '../core/paths.ts';
 import { MiB } from '../core/sizes.ts';
@@ -53,7 +52,10 @@ export async function collectOutputs({ dir, spare, taken, target, hostPaths }: O
     const executable = isExecutable(about);
     const before = taken.get(path);
     if (before?.stamp === stampOf(about)) {
-      if (before.copy !== undefined) await cache.content.adoptFile(before.copy, before.artifact.digest);
+      if (before.copy !== undefined) {
+        await cache.content.adoptFile(before.copy, before.artifact.digest);
+        cache.content.offer(before.artifact.digest, place);
+      }
       return { ...before.artifact, executable };
     }
     const { digest, sizeBytes } = await cache.content.adoptFile(place);
@@ -149,8 +151,9 @@ const leastHashedEarly = MiB;
 
 /**
  * Watches for announced artifacts in `outDir`. The pipelined artifact `early` is stored when it is announced,
- * and of other large files a copy is hashed: a linked program exists 10 to 20 ms before rustc and the sandbox
- * have ended. The command may announce anything: a path that does not lead to a regular file is ignored, and
+ * and other large files are copied and hashed: a linked program exists 10 to 20 ms before rustc and the
+ * sandbox have ended. The copy becomes the blob, because the command could still write to the file itself. The
+ * file is offered as a copy of the blob, which the output folder of the build needs. The command may announce anything: a path that does not lead to a regular file is ignored, and
  * the dependents wait until the command has ended.
  */
 export function watchEarly(early: Action['early'], outDir: string, cache: CacheFolder): EarlyWatch {
@@ -163,16 +166,14 @@ export function watchEarly(early: Action['early'], outDir: string, cache: CacheF
       const isPipelined = path === early?.path;
       if (!isPipelined && about.size < leastHashedEarly) return;
       const copy = join(outDir, '..', `early-${path}`);
-      const copied = await copyFile(opened, copy, constants.COPYFILE_FICLONE).then(
-        () => true,
-        (error: unknown) => {
-          if (errnoOf(error) === 'EACCES') return false; // the command removed the permission to read it
-          throw error;
-        },
-      );
-      if (!copied) return;
-      const adopted = isPipelined ? await cache.content.adoptFile(copy) : { digest: await digestFile(copy), sizeBytes: statSync(copy).size };
-      const artifact: FileArtifact = { kind: 'file', path, executable: isExecutable(about), ...adopted };
+      const digest = await copyWithDigest(opened, copy).catch((error: unknown) => {
+        if (errnoOf(error) === 'EACCES') return undefined; // the command removed the permission to read it
+        throw error;
+      });
+      if (digest === undefined) return;
+      const sizeBytes = statSync(copy).size;
+      const artifact: FileArtifact = { kind: 'file', path, digest, sizeBytes, executable: isExecutable(about) };
+      if (isPipelined) await cache.content.adoptFile(copy, digest);
       taken.set(path, { artifact, stamp: stampOf(about), copy: isPipelined ? undefined : copy });
       if (isPipelined) early?.there(artifact);
     });

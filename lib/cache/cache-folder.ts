@@ -9,6 +9,7 @@ import type { Report } from '../core/events.ts';
 import { makeFolder, removeTree } from '../core/paths.ts';
 import { openContentStore } from './content-store.ts';
 import type { ContentStore } from './content-store.ts';
+import { Leftovers } from './leftovers.ts';
 import { openRecords } from './records.ts';
 import type { Records } from './records.ts';
 
@@ -25,6 +26,10 @@ export interface CacheFolder {
   readonly content: ContentStore;
   /** Records of one kind ("actions", "inputs", "plans"), in a folder of that name. */
   records<T extends Json>(kind: string, is: (value: Json) => value is T): Promise<Records<T>>;
+  /** Removes a folder in `tmpDir` when no unit waits for this process, at the latest when the cache is closed. */
+  discard(dir: string): void;
+  /** Removes all discarded folders now. */
+  tidy(): void;
   close(): Promise<void>;
 }
 
@@ -35,13 +40,17 @@ export async function openCacheFolder(dir: string, pid: number, report: Report):
     await makeFolder(join(home, 'tmp'));
     await sweep(join(home, 'tmp'));
     const tmpDir = await mkdtemp(join(home, 'tmp', `${pid}-`));
+    const leftovers = new Leftovers();
     return {
       root: dir,
       dir: home,
       tmpDir,
       content: await openContentStore(join(home, 'content'), tmpDir, report),
       records: (kind, is) => openRecords(join(home, kind), tmpDir, is, report),
+      discard: (path) => leftovers.add(path),
+      tidy: () => leftovers.remove(),
       async close() {
+        leftovers.remove();
         removeTree(tmpDir);
       },
     };

@@ -8,11 +8,12 @@ import {
   createReadStream,
   createWriteStream,
   linkSync,
+  renameSync,
+  rmSync,
   statSync,
-  unlinkSync,
   utimesSync,
 } from 'node:fs';
-import { chmod, copyFile, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -20,7 +21,7 @@ import type { Digest } from '../core/digest.ts';
 import { digestBytes, digestFile, finished, sha256 } from '../core/digest.ts';
 import { absentAsUndefined, errnoOf, hasErrno } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
-import { renameInto } from '../core/paths.ts';
+import { renameInto, replaceFile, unlinkLater } from '../core/paths.ts';
 
 export interface ContentStore {
   /** Stores bytes and returns their digest. */
@@ -30,6 +31,11 @@ export interface ContentStore {
    * has computed it. No other process may be able to write to the file.
    */
   adoptFile(path: string, known?: Digest): Promise<{ digest: Digest; sizeBytes: number }>;
+  /**
+   * Offers a file with the bytes of a blob, in a folder of unfinished work, that `copyTo` may use as the copy.
+   * The path is gone afterwards. Only the last offered files are kept.
+   */
+  offer(digest: Digest, path: string): void;
   /** Returns the verified bytes of a blob, or undefined if it is absent or was damaged. */
   read(digest: Digest): Promise<Buffer | undefined>;
   /**
@@ -58,6 +64,9 @@ export interface ContentStore {
    */
   copyTo(digest: Digest, path: string, mode: number): Promise<boolean>;
 }
+
+/** Limit of offered copies. A build of many crates would otherwise fill the disk with them. */
+const mostSpares = 8;
 
 /** Blobs are executable for all because a hard link shares its blob's mode and some blobs are programs. */
 const blobMode = 0o555;
@@ -89,6 +98,8 @@ class FolderStore implements ContentStore {
   #doubtful = false;
   /** Blobs that this process stored. */
   readonly #stored = new Set<Digest>();
+  /** Offered copies of blobs, the oldest first. */
+  readonly #spares = new Map<Digest, string>();
   #serial = 0;
 
   constructor(dir: string, tmpDir: string, report: Report) {
@@ -110,6 +121,19 @@ class FolderStore implements ContentStore {
     const digest = known ?? (await digestFile(path));
     this.#publish(path, digest);
     return { digest, sizeBytes: size };
+  }
+
+  offer(digest: Digest, path: string): void {
+    const spare = this.#sparePath();
+    renameSync(path, spare);
+    const { nlink } = statSync(spare);
+    // a link to it could be in the store too, and a copy may be written to
+    if (nlink > 1 || this.#spares.has(digest)) return unlinkLater(spare);
+    this.#spares.set(digest, spare);
+    const [oldest] = this.#spares;
+    if (oldest === undefined || this.#spares.size <= mostSpares) return;
+    this.#spares.delete(oldest[0]);
+    unlinkLater(oldest[1]);
   }
 
   async read(digest: Digest): Promise<Buffer | undefined> {
@@ -155,6 +179,7 @@ class FolderStore implements ContentStore {
   }
 
   async copyTo(digest: Digest, path: string, mode: number): Promise<boolean> {
+    if (this.#useSpare(digest, path, mode)) return true;
     const partial = `${path}.partial`;
     try {
       const actual = await absentAsUndefined(this.#copy(digest, partial, mode));
@@ -163,12 +188,31 @@ class FolderStore implements ContentStore {
         await this.#drop(digest);
         return false;
       }
-      await chmod(partial, mode);
-      await rename(partial, path);
+      chmodSync(partial, mode);
+      replaceFile(partial, path);
       return true;
     } finally {
-      await rm(partial, { force: true });
+      rmSync(partial, { force: true });
     }
+  }
+
+  /** Moves an offered copy to `path`. Returns false if there is none, or if the path is on another file system. */
+  #useSpare(digest: Digest, path: string, mode: number): boolean {
+    const spare = this.#spares.get(digest);
+    if (spare === undefined) return false;
+    this.#spares.delete(digest);
+    try {
+      chmodSync(spare, mode);
+      replaceFile(spare, path);
+      return true;
+    } catch {
+      unlinkLater(spare);
+      return false; // an ordinary copy works, or its error names the reason
+    }
+  }
+
+  #sparePath(): string {
+    return join(this.#tmpDir, `spare-${this.#serial++}`);
   }
 
   /** Returns the digest of the copied bytes. Blobs that this process has just stored are not hashed again. */
@@ -185,8 +229,11 @@ class FolderStore implements ContentStore {
 
   /** Synchronous, because a promise for each of the calls takes four times as long as the calls. */
   #publish(from: string, digest: Digest): void {
-    if (this.#keep(digest)) unlinkSync(from);
-    else {
+    if (this.#keep(digest)) {
+      const spare = this.#sparePath();
+      renameSync(from, spare);
+      unlinkLater(spare);
+    } else {
       chmodSync(from, blobMode);
       const sec = sealedSec(statSync(from).size);
       utimesSync(from, sec, sec);
