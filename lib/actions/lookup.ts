@@ -67,6 +67,14 @@ export interface ActionCache {
   explain(job: Job): Promise<readonly string[]>;
   /** Executes the action and stores its result. */
   make(job: Job, sandbox: Sandbox, context: Context): Promise<Made>;
+  /** Executes the action. Its result is stored a little later (`CacheFolder.later`). */
+  run(job: Job, sandbox: Sandbox, context: Context): Promise<Ran>;
+}
+
+export interface Ran {
+  readonly made: Made;
+  /** Resolves when the result is stored. */
+  readonly stored: Promise<void>;
 }
 
 /**
@@ -117,10 +125,17 @@ class StoredResults implements ActionCache {
   }
 
   async make(job: Job, sandbox: Sandbox, context: Context): Promise<Made> {
+    const { made, stored } = await this.run(job, sandbox, context);
+    this.#cache.catchUp();
+    await stored;
+    return made;
+  }
+
+  async run(job: Job, sandbox: Sandbox, context: Context): Promise<Ran> {
     const [latest] = await this.#setsOf(job);
     const before = { shown: latest?.shown ?? [], shadowed: latest?.shadowed ?? [] };
     const execution = await attempt(job, before, sandbox, this.#cache, context);
-    if (!execution.ok) return execution;
+    if (!execution.ok) return { made: execution, stored: Promise.resolve() };
     const { result, needed, action } = execution;
     const found = {
       ...(await job.discover(result, execution.read)),
@@ -132,12 +147,15 @@ class StoredResults implements ActionCache {
     const record = await complete(ran, found, now, this.#cache.digests.again());
     const key = actionKey(record);
     if (!execution.shareable || execution.wroteSources || !(await unchangedSince(execution.startedMs, job.action, now)))
-      return { ok: true, key, result };
-    await this.#results.put(key, resultJson(result));
-    const base = actionKey(job.action.record);
-    await this.#history.remember(key, { ...job.action, mounts: action.mounts, record, base, discovered: found });
-    await this.#putSet(job, found);
-    return found.always ? { ok: true, key, result } : { ok: true, key, result, files: filesOf(record, found) };
+      return { made: { ok: true, key, result }, stored: Promise.resolve() };
+    const stored = this.#cache.later(async () => {
+      await this.#results.put(key, resultJson(result));
+      const base = actionKey(job.action.record);
+      await this.#history.remember(key, { ...job.action, mounts: action.mounts, record, base, discovered: found });
+      await this.#putSet(job, found);
+    });
+    stored.catch(() => undefined); // the caller waits for it later
+    return { made: { ok: true, key, result, ...(found.always ? {} : { files: filesOf(record, found) }) }, stored };
   }
 
   async #setsOf(job: Job): Promise<readonly Discovered[]> {

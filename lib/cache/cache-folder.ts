@@ -9,7 +9,7 @@ import type { Report } from '../core/events.ts';
 import { makeFolder, removeTree } from '../core/paths.ts';
 import { openContentStore } from './content-store.ts';
 import type { ContentStore } from './content-store.ts';
-import { Leftovers } from './leftovers.ts';
+import { Postponed } from './postponed.ts';
 import { openRecords } from './records.ts';
 import type { Records } from './records.ts';
 
@@ -26,7 +26,14 @@ export interface CacheFolder {
   readonly content: ContentStore;
   /** Records of one kind ("actions", "inputs", "plans"), in a folder of that name. */
   records<T extends Json>(kind: string, is: (value: Json) => value is T): Promise<Records<T>>;
-  /** Removes a folder in `tmpDir` when no unit waits for this process, at the latest when the cache is closed. */
+  /**
+   * Does work that no unit waits for a little later, and resolves or rejects when it is done. A caller that
+   * waits for it calls `catchUp` before.
+   */
+  later(work: () => Promise<void>): Promise<void>;
+  /** Starts all work of `later` now. */
+  catchUp(): void;
+  /** Removes a folder in `tmpDir` a little later, at the latest when the cache is closed. */
   discard(dir: string): void;
   /** Removes all discarded folders now. */
   tidy(): void;
@@ -40,17 +47,23 @@ export async function openCacheFolder(dir: string, pid: number, report: Report):
     await makeFolder(join(home, 'tmp'));
     await sweep(join(home, 'tmp'));
     const tmpDir = await mkdtemp(join(home, 'tmp', `${pid}-`));
-    const leftovers = new Leftovers();
+    const [postponed, leftovers] = [new Postponed(), new Postponed()];
     return {
       root: dir,
       dir: home,
       tmpDir,
       content: await openContentStore(join(home, 'content'), tmpDir, report),
       records: (kind, is) => openRecords(join(home, kind), tmpDir, is, report),
-      discard: (path) => leftovers.add(path),
-      tidy: () => leftovers.remove(),
+      later: (work) => postponed.add(work),
+      catchUp: () => postponed.do(),
+      discard(path) {
+        // what cannot be removed now is removed when this process has ended
+        void leftovers.add(() => void removeTree(path));
+      },
+      tidy: () => leftovers.do(),
       async close() {
-        leftovers.remove();
+        postponed.do();
+        leftovers.do();
         removeTree(tmpDir);
       },
     };

@@ -36,7 +36,7 @@ function puppetRunner(make: (action: Action) => Promise<Made>) {
     hold: (work) => work(),
     close: () => opened.push('jobserver closed'),
   };
-  const actions: Partial<ActionCache> = { make: ({ action }) => make(action) };
+  const actions: Partial<ActionCache> = { run: async ({ action }) => ({ made: await make(action), stored: Promise.resolve() }) };
   const runner = new UnitRunner(
     {
       cache: {} as Cache,

@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import type { Action, Artifact } from '../../actions/action.ts';
 import type { Jobserver } from '../../actions/jobserver.ts';
-import type { ActionCache, Job, Made } from '../../actions/lookup.ts';
+import type { ActionCache, Job, Made, Ran } from '../../actions/lookup.ts';
 import type { Sandbox } from '../../actions/sandbox/sandbox.ts';
 import type { Tracer } from '../../actions/sandbox/tracer.ts';
 import type { Cache } from '../../cache/cache.ts';
@@ -33,6 +33,9 @@ export interface RunnerOptions {
   readonly openTracer: () => Promise<Tracer | undefined>;
 }
 
+/** The result of a unit. `stored` resolves when it is stored. */
+export type UnitResult = Extract<Made, { readonly ok: true }> & Pick<Ran, 'stored'>;
+
 /** The arguments of one run, which the walk passes. */
 export interface UnitRun {
   readonly unit: PlannedUnit;
@@ -54,8 +57,8 @@ export class UnitRunner {
     this.#context = context;
   }
 
-  /** Returns the result. A failed command is a Failure with the messages of the compiler or the build script. */
-  async run(run: UnitRun): Promise<Extract<Made, { readonly ok: true }>> {
+  /** Returns the result, which is stored a little later. A failed command is a Failure with the messages of the compiler or the build script. */
+  async run(run: UnitRun): Promise<UnitResult> {
     const { unit, job } = run;
     const { actions, sandbox, showing, openJobserver, openTracer } = this.#options;
     const [jobserver, tracer] = await Promise.all([
@@ -71,8 +74,8 @@ export class UnitRunner {
       ...(tracer ? { tracer: tracer.program } : {}),
       ...(early ? { early } : {}),
     };
-    const made = await actions.make({ ...job, action }, sandbox, this.#context);
-    if (made.ok) return made;
+    const { made, stored } = await actions.run({ ...job, action }, sandbox, this.#context);
+    if (made.ok) return { ...made, stored };
     this.#context.report({ kind: 'unit-failed', unit: unit.label });
     this.#options.watchUnits?.failed(unit, made.stderr);
     throw failure(unit, made, showing);

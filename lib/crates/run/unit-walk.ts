@@ -30,7 +30,7 @@ import { parseDirectives, scriptRefusal } from '../unit/directives.ts';
 /** The parts with which the units of a plan are looked up and run. */
 export interface UnitBuild {
   readonly plan: Plan;
-  readonly cache: Pick<Cache, 'records'>;
+  readonly cache: Pick<Cache, 'records' | 'later' | 'catchUp'>;
   readonly deep: DeepKeys;
   readonly actions: Pick<ActionCache, 'lookUp' | 'explain'>;
   readonly runner: Pick<UnitRunner, 'run'>;
@@ -93,6 +93,8 @@ class UnitWalk {
    */
   readonly #coalescer = new Coalescer<ActionKey>();
   readonly #reading = pLimit(readers);
+  /** The results that are stored while dependents already run. */
+  readonly #stored: Promise<unknown>[] = [];
 
   constructor(build: UnitBuild, context: Context) {
     this.#build = build;
@@ -106,6 +108,8 @@ class UnitWalk {
     try {
       await this.#walkMissing(missing);
     } finally {
+      this.#build.cache.catchUp();
+      await Promise.all(this.#stored);
       await this.#rememberDeepKeys(missing);
     }
     return { built: this.#built, sources: new Map(missing.map((node) => [this.#unit(node), this.#actions.get(node)?.files])) };
@@ -201,12 +205,14 @@ class UnitWalk {
       this.#context.report({ kind: 'unit-metadata-ready', unit: unit.label });
       announce();
     };
-    const { key, result, files } = await this.#build.runner.run({ unit, job: missed.job, metadataReady, ending });
+    const { key, result, files, stored } = await this.#build.runner.run({ unit, job: missed.job, metadataReady, ending });
     const done = this.#done(node, result);
     if (files) this.#actions.set(node, { key, files });
-    await durations.put(digestBytes(unit.hash), result.durationMs);
     this.#build.reports.built(done, key);
-    missed.free();
+    const timed = this.#build.cache.later(() => durations.put(digestBytes(unit.hash), result.durationMs));
+    const kept = Promise.all([stored, timed]).finally(missed.free);
+    kept.catch(() => undefined); // the end of the walk waits for it
+    this.#stored.push(kept);
   }
 
   #hit(node: number, key: ActionKey, result: ActionResult): void {
