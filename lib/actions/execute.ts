@@ -2,8 +2,8 @@
 // of the host instead of sandbox paths), and stores the outputs as artifacts. An action of the user's own
 // packages runs under the tracer if there is one. This module knows neither what the command means nor when
 // it is needed.
-import { closeSync, existsSync, lstatSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { mkdtemp, stat, statfs } from 'node:fs/promises';
+import { closeSync, existsSync, lstatSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Action, ActionResult } from './action.ts';
 import { collectOutputs, onlyFiles, watchEarly, withoutAnnouncements } from './output-folder.ts';
@@ -51,9 +51,9 @@ const mostOutputBytes = 64 * MiB;
 
 /** Runs the action. Its folder is always removed, but later (`CacheFolder.discard`). */
 export async function execute(action: Action, sandbox: Sandbox, cache: CacheFolder, { signal }: Context): Promise<Execution> {
-  const stage = await mkdtemp(join(cache.tmpDir, 'action-'));
+  const stage = mkdtempSync(join(cache.tmpDir, 'action-'));
   try {
-    const startedMs = (await stat(stage)).ctimeMs;
+    const startedMs = statSync(stage).ctimeMs;
     const shadows = shadowFolders(action, await stageInputs(action, stage, cache), stage);
     const { view } = shadows;
     const env = { ...action.record.env, ...action.ambientEnv };

@@ -2,7 +2,7 @@
 // takes tokens for the threads of its code generator, make and cc take tokens for theirs, and one is taken
 // here for each process that is started. So all of them together stay within --jobs. One process may always
 // run, even if a token holder fails. A freed token goes to a waiting process first, then to threads.
-import { closeSync, constants, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, constants, lstatSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
@@ -28,11 +28,30 @@ interface Waiting {
 /** Time until a waiting process asks for a token again. Threads of other processes return theirs at any time. */
 const askAgainMs = 10;
 
-/** Creates the pipe in `dir` with `jobs` tokens. */
-export async function openJobserver(dir: string, jobs: number, { signal }: Context): Promise<Jobserver> {
+/**
+ * Creates the pipe in `dir` with `jobs` tokens. With `spare`, the pipe of an earlier build is used if it is
+ * there, and is left there at the end: a process that creates a pipe takes 10 ms. It must then be certain that
+ * no process of the build is left at its end, because it would share the tokens of a later build.
+ */
+export async function openJobserver(dir: string, jobs: number, { signal }: Context, spare?: string): Promise<Jobserver> {
   const path = join(dir, 'jobserver');
-  await outputOf('make the pipe of the jobserver', ['mkfifo', '-m', '600', path], { cwd: dir, env: {}, signal });
-  return new PipeJobserver(path, jobs, signal);
+  if (spare === undefined || !isTaken(spare, path)) {
+    await outputOf('make the pipe of the jobserver', ['mkfifo', '-m', '600', path], { cwd: dir, env: {}, signal });
+  }
+  return new PipeJobserver(path, jobs, signal, spare);
+}
+
+/** Moves the pipe of an earlier build to `path`. Returns false if there is none, or if it belongs to another user. */
+function isTaken(spare: string, path: string): boolean {
+  try {
+    renameSync(spare, path);
+    const { mode, uid } = lstatSync(path);
+    if ((mode & constants.S_IFMT) === constants.S_IFIFO && (mode & 0o777) === 0o600 && uid === process.getuid?.()) return true;
+    rmSync(path, { force: true, recursive: true });
+    return false;
+  } catch {
+    return false; // another build uses it
+  }
 }
 
 const token = Buffer.from('+');
@@ -44,14 +63,16 @@ class PipeJobserver implements Jobserver {
   readonly #fd: number;
   readonly #jobs: number;
   readonly #signal: AbortSignal;
+  readonly #spare: string | undefined;
   /** Number of running processes, and how many of them have a token. */
   #holders = 0;
   #held = 0;
   readonly #waiting: Waiting[] = [];
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(path: string, jobs: number, signal: AbortSignal) {
+  constructor(path: string, jobs: number, signal: AbortSignal, spare: string | undefined) {
     this.path = path;
+    this.#spare = spare;
     const flags = `-j --jobserver-auth=fifo:${this.place}`;
     this.env = { CARGO_MAKEFLAGS: flags, MAKEFLAGS: flags };
     this.#jobs = jobs;
@@ -71,7 +92,12 @@ class PipeJobserver implements Jobserver {
   }
 
   close(): void {
-    closeSync(this.#fd);
+    closeSync(this.#fd); // the kernel discards the tokens when no process has the pipe open
+    try {
+      if (this.#spare !== undefined) renameSync(this.path, this.#spare);
+    } catch {
+      // the folder of the cache was removed
+    }
     rmSync(this.path, { force: true }); // the process may start another build
   }
 

@@ -164,7 +164,10 @@ class StoredResults implements ActionCache {
   }
 
   async #putSet(job: Job, found: Discovered): Promise<void> {
-    const others = (await this.#setsOf(job)).filter((set) => JSON.stringify(set) !== JSON.stringify(found));
+    const known = await this.#setsOf(job);
+    const text = JSON.stringify(found);
+    if (known[0] && JSON.stringify(known[0]) === text) return;
+    const others = known.filter((set) => JSON.stringify(set) !== text);
     const sets = [found, ...others].slice(0, rememberedSets);
     await this.#inputs.put(
       actionKey(job.action.record),

@@ -1,5 +1,6 @@
 // Builds projects without a stored answer: makes a plan, looks up every unit, runs the missing ones and
 // publishes the results. All projects share one unit graph and one walk.
+import { join } from 'node:path';
 import pLimit from 'p-limit';
 import type { Cache } from '../../cache/cache.ts';
 import { DamagedBlob } from '../../cache/content-store.ts';
@@ -123,7 +124,8 @@ async function open(
       sandbox,
       showing,
       watchUnits,
-      openJobserver: () => openJobserver(cache.tmpDir, jobs, context),
+      // Without a sandbox, a process that an action started may outlive it.
+      openJobserver: () => openJobserver(cache.tmpDir, jobs, context, sandbox.kind === 'none' ? undefined : join(cache.dir, 'spare-pipe')),
       openTracer: () => openTracer(cache, context),
     },
     context,
