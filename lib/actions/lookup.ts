@@ -11,7 +11,7 @@ import type { Context } from '../core/events.ts';
 import { actionKey, filesOfResult, resultJson, resultOf } from './action.ts';
 import type { Action, ActionKey, ActionRecord, ActionResult } from './action.ts';
 import { attempt } from './attempts.ts';
-import type { Declares } from './attempts.ts';
+import type { Attempt, Declares } from './attempts.ts';
 import { missReasons } from './explain/differences.ts';
 import { openHistory } from './explain/history.ts';
 import type { History } from './explain/history.ts';
@@ -67,15 +67,15 @@ export interface ActionCache {
   explain(job: Job): Promise<readonly string[]>;
   /** Executes the action and stores its result. */
   make(job: Job, sandbox: Sandbox, context: Context): Promise<Made>;
-  /** Executes the action. Its result is stored a little later (`CacheFolder.later`). */
+  /** Executes the action. Its inputs are determined, and its result is stored, a little later (`CacheFolder.later`). */
   run(job: Job, sandbox: Sandbox, context: Context): Promise<Ran>;
 }
 
-export interface Ran {
-  readonly made: Made;
-  /** Resolves when the result is stored. */
-  readonly stored: Promise<void>;
-}
+/** A result with the key under which it was stored. `files` is absent if it was not stored. */
+export type Stored = Pick<Done, 'key'> & Partial<Pick<Done, 'files'>>;
+
+/** The result of a command, and a promise of its key. */
+export type Ran = { readonly ok: true; readonly result: ActionResult; readonly stored: Promise<Stored> } | Exclude<Execution, { readonly ok: true }>;
 
 /**
  * Number of different sets of inputs that are stored for one record. They differ between branches that add or
@@ -125,17 +125,24 @@ class StoredResults implements ActionCache {
   }
 
   async make(job: Job, sandbox: Sandbox, context: Context): Promise<Made> {
-    const { made, stored } = await this.run(job, sandbox, context);
+    const ran = await this.run(job, sandbox, context);
+    if (!ran.ok) return ran;
     this.#cache.catchUp();
-    await stored;
-    return made;
+    return { ok: true, result: ran.result, ...(await ran.stored) };
   }
 
   async run(job: Job, sandbox: Sandbox, context: Context): Promise<Ran> {
     const [latest] = await this.#setsOf(job);
     const before = { shown: latest?.shown ?? [], shadowed: latest?.shadowed ?? [] };
     const execution = await attempt(job, before, sandbox, this.#cache, context);
-    if (!execution.ok) return { made: execution, stored: Promise.resolve() };
+    if (!execution.ok) return execution;
+    const stored = this.#cache.later(() => this.#store(job, execution));
+    stored.catch(() => undefined); // the caller waits for it later
+    return { ok: true, result: execution.result, stored };
+  }
+
+  /** Determines the inputs of an execution, and stores its result unless one of them has changed since its start. */
+  async #store(job: Job, execution: Extract<Attempt, { readonly ok: true }>): Promise<Stored> {
     const { result, needed, action } = execution;
     const found = {
       ...(await job.discover(result, execution.read)),
@@ -146,16 +153,12 @@ class StoredResults implements ActionCache {
     const ran = action.own ? { ...job, action: { ...job.action, own: action.own } } : job;
     const record = await complete(ran, found, now, this.#cache.digests.again());
     const key = actionKey(record);
-    if (!execution.shareable || execution.wroteSources || !(await unchangedSince(execution.startedMs, job.action, now)))
-      return { made: { ok: true, key, result }, stored: Promise.resolve() };
-    const stored = this.#cache.later(async () => {
-      await this.#results.put(key, resultJson(result));
-      const base = actionKey(job.action.record);
-      await this.#history.remember(key, { ...job.action, mounts: action.mounts, record, base, discovered: found });
-      await this.#putSet(job, found);
-    });
-    stored.catch(() => undefined); // the caller waits for it later
-    return { made: { ok: true, key, result, ...(found.always ? {} : { files: filesOf(record, found) }) }, stored };
+    if (!execution.shareable || execution.wroteSources || !(await unchangedSince(execution.startedMs, job.action, now))) return { key };
+    await this.#results.put(key, resultJson(result));
+    const base = actionKey(job.action.record);
+    await this.#history.remember(key, { ...job.action, mounts: action.mounts, record, base, discovered: found });
+    await this.#putSet(job, found);
+    return found.always ? { key } : { key, files: filesOf(record, found) };
   }
 
   async #setsOf(job: Job): Promise<readonly Discovered[]> {

@@ -27,10 +27,10 @@ export interface CacheFolder {
   /** Records of one kind ("actions", "inputs", "plans"), in a folder of that name. */
   records<T extends Json>(kind: string, is: (value: Json) => value is T): Promise<Records<T>>;
   /**
-   * Does work that no unit waits for a little later, and resolves or rejects when it is done. A caller that
-   * waits for it calls `catchUp` before.
+   * Does work that no unit waits for a little later, and returns its result then. A caller that waits for it
+   * calls `catchUp` before.
    */
-  later(work: () => Promise<void>): Promise<void>;
+  later<T>(work: () => Promise<T>): Promise<T>;
   /** Starts all work of `later` now. */
   catchUp(): void;
   /** Removes a folder in `tmpDir` a little later, at the latest when the cache is closed. */
@@ -58,7 +58,7 @@ export async function openCacheFolder(dir: string, pid: number, report: Report):
       catchUp: () => postponed.do(),
       discard(path) {
         // what cannot be removed now is removed when this process has ended
-        void leftovers.add(() => void removeTree(path));
+        void leftovers.add(() => removeTree(path));
       },
       tidy: () => leftovers.do(),
       async close() {

@@ -9,10 +9,10 @@ export class Postponed {
   readonly #work: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
 
-  /** Resolves when the work was done. Rejects if it failed. */
-  add(work: () => Promise<void> | void): Promise<void> {
+  /** Returns the result of the work when it was done. */
+  add<T>(work: () => Promise<T> | T): Promise<T> {
     this.#timer ??= setTimeout(() => this.do(), delayMs);
-    return new Promise((resolve, reject) => {
+    return new Promise<T>((resolve, reject) => {
       this.#work.push(() => {
         try {
           resolve(work());

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { packageOf, targets, unitOf, workPlace } from '../../dev/testing/sample-units.ts';
 import type { Action, ActionKey } from '../../actions/action.ts';
 import type { Jobserver } from '../../actions/jobserver.ts';
-import type { ActionCache, Job, Made } from '../../actions/lookup.ts';
+import type { ActionCache, Job, Ran } from '../../actions/lookup.ts';
 import type { Sandbox } from '../../actions/sandbox/sandbox.ts';
 import type { Cache } from '../../cache/cache.ts';
 import { digestBytes } from '../../core/digest.ts';
@@ -12,7 +12,11 @@ import type { Event } from '../../core/events.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
 import { UnitRunner } from './unit-runner.ts';
 
-const made: Made = { ok: true, key: digestBytes('key') as ActionKey, result: { artifacts: [], stdout: '', stderr: '', durationMs: 1 } };
+const made: Ran = {
+  ok: true,
+  result: { artifacts: [], stdout: '', stderr: '', durationMs: 1 },
+  stored: Promise.resolve({ key: digestBytes('key') as ActionKey }),
+};
 
 function unit(target: keyof typeof targets): PlannedUnit {
   const known: Partial<PlannedUnit> = { label: target, hash: '0123', unit: unitOf(targets[target]), owner: packageOf(), place: workPlace };
@@ -26,7 +30,7 @@ function unit(target: keyof typeof targets): PlannedUnit {
 }
 
 /** Returns a runner whose action cache is `make`. `opened` records what the runner opened and closed. */
-function puppetRunner(make: (action: Action) => Promise<Made>) {
+function puppetRunner(make: (action: Action) => Promise<Ran>) {
   const events: Event[] = [];
   const opened: string[] = [];
   const jobserver: Jobserver = {
@@ -36,7 +40,7 @@ function puppetRunner(make: (action: Action) => Promise<Made>) {
     hold: (work) => work(),
     close: () => opened.push('jobserver closed'),
   };
-  const actions: Partial<ActionCache> = { run: async ({ action }) => ({ made: await make(action), stored: Promise.resolve() }) };
+  const actions: Partial<ActionCache> = { run: ({ action }) => make(action) };
   const runner = new UnitRunner(
     {
       cache: {} as Cache,

@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import type { Action, Artifact } from '../../actions/action.ts';
 import type { Jobserver } from '../../actions/jobserver.ts';
-import type { ActionCache, Job, Made, Ran } from '../../actions/lookup.ts';
+import type { ActionCache, Job, Ran } from '../../actions/lookup.ts';
 import type { Sandbox } from '../../actions/sandbox/sandbox.ts';
 import type { Tracer } from '../../actions/sandbox/tracer.ts';
 import type { Cache } from '../../cache/cache.ts';
@@ -33,8 +33,8 @@ export interface RunnerOptions {
   readonly openTracer: () => Promise<Tracer | undefined>;
 }
 
-/** The result of a unit. `stored` resolves when it is stored. */
-export type UnitResult = Extract<Made, { readonly ok: true }> & Pick<Ran, 'stored'>;
+/** The result of a unit. */
+export type UnitResult = Extract<Ran, { readonly ok: true }>;
 
 /** The arguments of one run, which the walk passes. */
 export interface UnitRun {
@@ -74,8 +74,8 @@ export class UnitRunner {
       ...(tracer ? { tracer: tracer.program } : {}),
       ...(early ? { early } : {}),
     };
-    const { made, stored } = await actions.run({ ...job, action }, sandbox, this.#context);
-    if (made.ok) return { ...made, stored };
+    const made = await actions.run({ ...job, action }, sandbox, this.#context);
+    if (made.ok) return made;
     this.#context.report({ kind: 'unit-failed', unit: unit.label });
     this.#options.watchUnits?.failed(unit, made.stderr);
     throw failure(unit, made, showing);
