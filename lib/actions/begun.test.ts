@@ -26,8 +26,10 @@ function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
 }
 
 /** What is left of unfinished work. */
-const leftovers = ({ cache }: Scratch): Promise<readonly string[]> =>
-  readdir(cache.tmpDir).then((names) => names.filter((name) => name !== 'tick'));
+function leftovers({ cache }: Scratch): Promise<readonly string[]> {
+  cache.tidy();
+  return readdir(cache.tmpDir).then((names) => names.filter((name) => name !== 'tick'));
+}
 
 test('an execution is used for the same action, once, and its single source files may have other digests', () =>
   withScratch(async (scratch) => {
@@ -97,7 +99,7 @@ test('an early artifact is announced to the build, whether it was there before o
       const script = `${waits ? '' : 'true; '}echo metadata > $OUT/early; echo '${announced}' >&2`;
       const seen: Artifact[] = [];
       const early = { path: 'early', there: (artifact: Artifact) => void seen.push(artifact) };
-      const action = { ...ownAction(script, scratch), early };
+      const action = { ...ownAction(script, scratch, { kind: 'rustc' }), early };
       const begun = new Begun(action, sandbox, scratch.cache, waits ? go.opened : Promise.resolve());
       if (!waits) await begun.started;
       const taken = begun.take(action, sandbox, never);

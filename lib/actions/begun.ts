@@ -67,7 +67,7 @@ export class Begun {
     }
   }
 
-  /** Stops the command if it still runs, and waits until its folder is removed. */
+  /** Stops the command if it still runs, and waits for its end. */
   async stop(): Promise<void> {
     this.#abort.abort(new Error('it is not needed'));
     await this.#execution;

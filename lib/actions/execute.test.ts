@@ -34,8 +34,10 @@ function resultOf(execution: Execution): ActionResult {
 }
 
 /** What is left of unfinished work. */
-const leftovers = ({ cache }: Scratch): Promise<readonly string[]> =>
-  readdir(cache.tmpDir).then((names) => names.filter((name) => name !== 'tick'));
+const leftovers = ({ cache }: Pick<Scratch, 'cache'>): Promise<readonly string[]> => {
+  cache.tidy();
+  return readdir(cache.tmpDir).then((names) => names.filter((name) => name !== 'tick'));
+};
 
 /** Each behaviour holds with and without a sandbox. */
 function behaviour(name: string, check: (scratch: Scratch, sandbox: Sandbox) => Promise<void>): void {
@@ -97,7 +99,7 @@ behaviour('a damaged input is reported before anything runs', async (scratch, sa
   const error: unknown = await execute(action, sandbox, fresh, scratch.context).catch((reason: unknown) => reason);
   assert.instance(error, DamagedBlob);
   assert.is((error as DamagedBlob).message, `blob ${digest} is damaged`);
-  assert.equal([scratch.repaired(), (await readdir(fresh.tmpDir)).filter((name) => name.startsWith('action'))], [[digest], []]);
+  assert.equal([scratch.repaired(), await leftovers({ cache: fresh })], [[digest], []]);
 });
 
 behaviour('an abort ends the command and removes its folder', async (scratch, sandbox) => {
@@ -142,10 +144,7 @@ test("a full disk is the host's fault, and the cache works again when there is s
         assert.instance(error, Failure, String(error));
         assert.equal([(error as Failure).exitCode, (error as Failure).message], [69, 'Cannot build script: no space left on the device']);
         assert.match((error as Failure).hint ?? '', /--cache DIR/);
-        assert.equal(
-          [await filesBelow(join(cache.dir, 'content')), (await readdir(cache.tmpDir)).filter((name) => name !== 'tick')],
-          [[], []],
-        );
+        assert.equal([await filesBelow(join(cache.dir, 'content')), await leftovers({ cache })], [[], []]);
         assert.equal(
           resultOf(await execute(shellAction('echo x > $OUT/x', source, sandbox), sandbox, cache, context)).artifacts.map(
             ({ path }) => path,

@@ -2,8 +2,19 @@
 // of the host instead of sandbox paths), and stores the outputs as artifacts. An action of the user's own
 // packages runs under the tracer if there is one. This module knows neither what the command means nor when
 // it is needed.
-import { closeSync, existsSync, lstatSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { mkdtemp, stat, statfs } from 'node:fs/promises';
+import {
+  closeSync,
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Action, ActionResult } from './action.ts';
 import { collectOutputs, onlyFiles, watchEarly, withoutAnnouncements } from './output-folder.ts';
@@ -17,7 +28,7 @@ import type { Violation } from './sandbox/witness.ts';
 import type { CacheFolder } from '../cache/cache-folder.ts';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import { encodePath, removeTree } from '../core/paths.ts';
+import { encodePath } from '../core/paths.ts';
 import { run } from '../core/sh.ts';
 import type { RunOptions, RunResult } from '../core/sh.ts';
 import { formatBytes, MiB } from '../core/sizes.ts';
@@ -49,22 +60,22 @@ export type Execution =
 /** The whole output of a command is kept in memory and read as text. */
 const mostOutputBytes = 64 * MiB;
 
-/** Runs the action. Its folder is always removed. */
+/** Runs the action. Its folder is always removed, but later (`CacheFolder.discard`). */
 export async function execute(action: Action, sandbox: Sandbox, cache: CacheFolder, { signal }: Context): Promise<Execution> {
-  const stage = await mkdtemp(join(cache.tmpDir, 'action-'));
+  const stage = mkdtempSync(join(cache.tmpDir, 'action-'));
   try {
-    const startedMs = (await stat(stage)).ctimeMs;
+    const startedMs = statSync(stage).ctimeMs;
     const shadows = shadowFolders(action, await stageInputs(action, stage, cache), stage);
     const { view } = shadows;
     const env = { ...action.record.env, ...action.ambientEnv };
     const outDir = view.writable[action.record.outputDir] ?? stage;
-    const early = action.early && watchEarly(action.early, outDir, cache);
+    const early = action.record.kind === 'rustc' ? watchEarly(action.early, outDir, cache) : undefined;
     const options = { cwd: stage, env, signal, mostOutputBytes, ...(early ? { onStderr: early.hear } : {}) };
     const command = (): Promise<Output> =>
       sandbox.kind === 'bubblewrap' ? runShut(action, sandbox, view, options, stage) : runBare(action, view, options, stage);
     const output = await (action.slot ? action.slot(command) : command());
     const { trace } = output;
-    const taken = await early?.settled();
+    const taken = (await early?.settled()) ?? new Map();
     if (output.printedTooMuch) throw cannot(`build ${action.label}`, `its command printed more than ${formatBytes(mostOutputBytes)}`);
     if (output.exitCode !== 0) {
       if (/No space left on device/.test(output.stderr) || (await isFull(stage, output.stderr))) {
@@ -87,7 +98,7 @@ export async function execute(action: Action, sandbox: Sandbox, cache: CacheFold
     };
     return { ok: true, result, shareable: !holdsHostPath, startedMs, ...(trace ? { trace } : {}) };
   } finally {
-    removeTree(stage); // files that cannot be removed now are removed when their process has ended
+    cache.discard(stage);
   }
 }
 

@@ -2,8 +2,9 @@
 // takes tokens for the threads of its code generator, make and cc take tokens for theirs, and one is taken
 // here for each process that is started. So all of them together stay within --jobs. One process may always
 // run, even if a token holder fails. A freed token goes to a waiting process first, then to threads.
-import { closeSync, constants, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, constants, lstatSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import type { CacheFolder } from '../cache/cache-folder.ts';
 import { errnoOf } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { outputOf } from '../core/sh.ts';
@@ -36,11 +37,35 @@ export function jobserverPath(dir: string): string {
   return join(dir, 'jobserver');
 }
 
-/** Creates the pipe in `dir` with `jobs` tokens. */
-export async function openJobserver(dir: string, jobs: number, { signal }: Pick<Context, 'signal'>): Promise<Jobserver> {
+/** Returns the path at which a build leaves its pipe for the next one. */
+export function sparePipe({ dir }: Pick<CacheFolder, 'dir'>): string {
+  return join(dir, 'spare-pipe');
+}
+
+/**
+ * Creates the pipe in `dir` with `jobs` tokens. With `spare`, the pipe of an earlier build is used if it is
+ * there, and is left there at the end: a process that creates a pipe takes 10 ms. It must then be certain that
+ * no process of the build is left at its end, because it would share the tokens of a later build.
+ */
+export async function openJobserver(dir: string, jobs: number, { signal }: Pick<Context, 'signal'>, spare?: string): Promise<Jobserver> {
   const path = jobserverPath(dir);
-  await outputOf('make the pipe of the jobserver', ['mkfifo', '-m', '600', path], { cwd: dir, env: {}, signal });
-  return new PipeJobserver(path, jobs, signal);
+  if (spare === undefined || !isTaken(spare, path)) {
+    await outputOf('make the pipe of the jobserver', ['mkfifo', '-m', '600', path], { cwd: dir, env: {}, signal });
+  }
+  return new PipeJobserver(path, jobs, signal, spare);
+}
+
+/** Moves the pipe of an earlier build to `path`. Returns false if there is none, or if it belongs to another user. */
+function isTaken(spare: string, path: string): boolean {
+  try {
+    renameSync(spare, path);
+    const { mode, uid } = lstatSync(path);
+    if ((mode & constants.S_IFMT) === constants.S_IFIFO && (mode & 0o777) === 0o600 && uid === process.getuid?.()) return true;
+    rmSync(path, { force: true, recursive: true });
+    return false;
+  } catch {
+    return false; // another build uses it
+  }
 }
 
 const token = Buffer.from('+');
@@ -52,6 +77,7 @@ class PipeJobserver implements Jobserver {
   readonly #fd: number;
   readonly #jobs: number;
   readonly #signal: AbortSignal;
+  readonly #spare: string | undefined;
   /** Number of running processes, and how many of them have a token. */
   #holders = 0;
   #held = 0;
@@ -59,8 +85,9 @@ class PipeJobserver implements Jobserver {
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
-  constructor(path: string, jobs: number, signal: AbortSignal) {
+  constructor(path: string, jobs: number, signal: AbortSignal, spare: string | undefined) {
     this.path = path;
+    this.#spare = spare;
     const flags = `-j --jobserver-auth=fifo:${this.place}`;
     this.env = { CARGO_MAKEFLAGS: flags, MAKEFLAGS: flags };
     this.#jobs = jobs;
@@ -82,7 +109,12 @@ class PipeJobserver implements Jobserver {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    closeSync(this.#fd);
+    closeSync(this.#fd); // the kernel discards the tokens when no process has the pipe open
+    try {
+      if (this.#spare !== undefined) renameSync(this.path, this.#spare);
+    } catch {
+      // the folder of the cache was removed
+    }
     rmSync(this.path, { force: true }); // the process may start another build
   }
 

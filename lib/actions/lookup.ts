@@ -11,7 +11,7 @@ import type { Context } from '../core/events.ts';
 import { actionKey, filesOfResult, resultJson, resultOf } from './action.ts';
 import type { Action, ActionKey, ActionRecord, ActionResult } from './action.ts';
 import { attempt } from './attempts.ts';
-import type { Declares } from './attempts.ts';
+import type { Attempt, Declares } from './attempts.ts';
 import { missReasons } from './explain/differences.ts';
 import { openHistory } from './explain/history.ts';
 import type { History } from './explain/history.ts';
@@ -59,10 +59,8 @@ export interface Done {
   readonly files: Readonly<Record<string, Digest | null>>;
 }
 
-/** `files` is absent if the result was not stored. `ran` is the action as it was executed. */
-export type Made =
-  | ({ readonly ok: true; readonly ran: Action } & Omit<Done, 'files'> & Partial<Pick<Done, 'files'>>)
-  | Exclude<Execution, { readonly ok: true }>;
+/** `files` is absent if the result was not stored. */
+export type Made = ({ readonly ok: true } & Omit<Done, 'files'> & Partial<Pick<Done, 'files'>>) | Exclude<Execution, { readonly ok: true }>;
 
 export interface ActionCache {
   /** Returns a stored result whose artifacts are all present, or undefined for a miss. */
@@ -71,7 +69,17 @@ export interface ActionCache {
   explain(job: Job): Promise<readonly string[]>;
   /** Executes the action and stores its result. */
   make(job: Job, sandbox: Sandbox, context: Context): Promise<Made>;
+  /** Executes the action. Its inputs are determined, and its result is stored, a little later (`CacheFolder.later`). */
+  run(job: Job, sandbox: Sandbox, context: Context): Promise<Ran>;
 }
+
+/** A result with the key under which it was stored. `files` is absent if it was not stored. */
+export type Stored = Pick<Done, 'key'> & Partial<Pick<Done, 'files'>>;
+
+/** The result of a command, the action as it was executed, and a promise of the key. */
+export type Ran =
+  | { readonly ok: true; readonly result: ActionResult; readonly action: Action; readonly stored: Promise<Stored> }
+  | Exclude<Execution, { readonly ok: true }>;
 
 /**
  * Number of different sets of inputs that are stored for one record. They differ between branches that add or
@@ -121,10 +129,24 @@ class StoredResults implements ActionCache {
   }
 
   async make(job: Job, sandbox: Sandbox, context: Context): Promise<Made> {
+    const ran = await this.run(job, sandbox, context);
+    if (!ran.ok) return ran;
+    this.#cache.catchUp();
+    return { ok: true, result: ran.result, ...(await ran.stored) };
+  }
+
+  async run(job: Job, sandbox: Sandbox, context: Context): Promise<Ran> {
     const [latest] = await this.#setsOf(job);
     const before = { shown: latest?.shown ?? [], shadowed: latest?.shadowed ?? [] };
     const execution = await attempt(job, before, sandbox, this.#cache, context);
     if (!execution.ok) return execution;
+    const stored = this.#cache.later(() => this.#store(job, execution));
+    stored.catch(() => undefined); // the caller waits for it later
+    return { ok: true, result: execution.result, action: execution.action, stored };
+  }
+
+  /** Determines the inputs of an execution, and stores its result unless one of them has changed since its start. */
+  async #store(job: Job, execution: Extract<Attempt, { readonly ok: true }>): Promise<Stored> {
     const { result, needed, action } = execution;
     const found = {
       ...(await job.discover(result, execution.read)),
@@ -135,13 +157,12 @@ class StoredResults implements ActionCache {
     const ran = action.own ? { ...job, action: { ...job.action, own: action.own } } : job;
     const record = await complete(ran, found, now, this.#cache.digests.again());
     const key = actionKey(record);
-    if (!execution.shareable || execution.wroteSources || !(await unchangedSince(execution.startedMs, job.action, now)))
-      return { ok: true, key, result, ran: action };
+    if (!execution.shareable || execution.wroteSources || !(await unchangedSince(execution.startedMs, job.action, now))) return { key };
     await this.#results.put(key, resultJson(result));
     const base = actionKey(job.action.record);
     await this.#history.remember(key, { ...job.action, mounts: action.mounts, record, base, discovered: found });
     await this.#putSet(job, found);
-    return { ok: true, key, result, ran: action, ...(found.always ? {} : { files: filesOf(record, found) }) };
+    return found.always ? { key } : { key, files: filesOf(record, found) };
   }
 
   async #setsOf(job: Job): Promise<readonly Discovered[]> {
@@ -150,7 +171,10 @@ class StoredResults implements ActionCache {
   }
 
   async #putSet(job: Job, found: Discovered): Promise<void> {
-    const others = (await this.#setsOf(job)).filter((set) => JSON.stringify(set) !== JSON.stringify(found));
+    const known = await this.#setsOf(job);
+    const text = JSON.stringify(found);
+    if (known[0] && JSON.stringify(known[0]) === text) return;
+    const others = known.filter((set) => JSON.stringify(set) !== text);
     const sets = [found, ...others].slice(0, rememberedSets);
     await this.#inputs.put(
       actionKey(job.action.record),

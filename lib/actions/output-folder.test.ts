@@ -2,6 +2,7 @@
 // action sees them.
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ActionRecord, ActionResult, Artifact } from './action.ts';
@@ -32,8 +33,10 @@ function resultOf(execution: Execution): ActionResult {
 }
 
 /** What is left of unfinished work. */
-const leftovers = ({ cache }: Scratch): Promise<readonly string[]> =>
-  readdir(cache.tmpDir).then((names) => names.filter((name) => name !== 'tick'));
+const leftovers = async ({ cache }: Scratch): Promise<readonly string[]> => {
+  cache.tidy();
+  return (await readdir(cache.tmpDir)).filter((name) => name !== 'tick');
+};
 
 /** Each behaviour holds with and without a sandbox. */
 function behaviour(name: string, check: (scratch: Scratch, sandbox: Sandbox) => Promise<void>): void {
@@ -185,6 +188,32 @@ test('the file is taken when its line is complete, once, and only it', async () 
   });
 });
 
+test('a large announced file is hashed before the command ends, and again if it is written after that', async () => {
+  for (const isWritten of [false, true]) {
+    await withScratch(async (scratch) => {
+      const { cache, folder, context } = scratch;
+      const size = 3 << 20;
+      const script = `
+        head -c ${size} /dev/zero > $OUT/program; chmod 755 $OUT/program
+        echo '${line('program').trimEnd()}' >&2; while [ ! -e $DONE ]; do sleep 0.01; done
+        ${isWritten ? 'printf x | dd of=$OUT/program conv=notrunc 2>/dev/null' : ''}`;
+      const done = '/bloomery/done/done';
+      const action = shellAction(script, folder, { kind: 'none' }, { kind: 'rustc', env: { DONE: done } });
+      const hashed = join(cache.tmpDir, 'hashed');
+      await mkdir(hashed);
+      const running = execute({ ...action, ambientMounts: { '/bloomery/done': hashed } }, { kind: 'none' }, cache, context);
+      while (!(await filesBelow(cache.tmpDir)).some((path) => path.endsWith('early-program'))) await setTimeout(10);
+      await writeFile(join(hashed, 'done'), '');
+      const [program] = resultOf(await running).artifacts;
+      const bytes = Buffer.alloc(size);
+      if (isWritten) bytes.write('x');
+      assert.equal(program, { kind: 'file', path: 'program', digest: digestBytes(bytes), sizeBytes: size, executable: true });
+      assert.ok(await cache.content.holds(digestBytes(bytes)));
+      assert.equal((await filesBelow(join(cache.dir, 'content'))).length, 1);
+    });
+  }
+});
+
 test('an announced path that is absent, a link, a pipe, a folder or unreadable is not a pipelined artifact', async () => {
   await withScratch(async ({ cache, folder, write }) => {
     const outDir = join(cache.tmpDir, 'action/out');
@@ -197,7 +226,7 @@ test('an announced path that is absent, a link, a pipe, a folder or unreadable i
     for (const path of ['absent', 'link', 'loop', 'folder', 'pipe']) {
       const watch = watchEarly({ path, there: () => assert.unreachable(path) }, outDir, cache);
       watch.hear(line(path));
-      assert.is(await watch.settled(), undefined, path);
+      assert.is((await watch.settled()).size, 0, path);
     }
     assert.equal(await filesBelow(join(cache.dir, 'content')), []);
     assert.equal(await readdir(folder), ['secret']);

@@ -1,24 +1,24 @@
 // Turns the output folder of an action into artifacts. When the command and all processes that it started
-// have ended, the folder may contain entries of any kind, name, depth and permissions. One artifact may be
+// have ended, the folder may contain entries of any kind, name, depth and permissions. Some artifacts are
 // complete before that: rustc reports that it has written the metadata of a crate, and then continues with
-// code generation. No link is followed here.
-import { chmodSync, createReadStream, lstatSync, renameSync } from 'node:fs';
+// code generation. It also reports that it has linked a file. No link is followed here.
+import { chmodSync, createReadStream, lstatSync, renameSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
-import { copyFile } from 'node:fs/promises';
 import { basename, join, posix } from 'node:path';
 import type { Action, Artifact, FileArtifact } from './action.ts';
 import type { CacheFolder } from '../cache/cache-folder.ts';
-import { byCodeUnit } from '../core/digest.ts';
+import { byCodeUnit, copyWithDigest } from '../core/digest.ts';
 import { errnoOf, present } from '../core/errors.ts';
 import { TreePaths, withRegularFile } from '../core/paths.ts';
+import { MiB } from '../core/sizes.ts';
 
 export interface OutputFolder {
   /** Absolute path. */
   readonly dir: string;
   /** An unused path on the same file system. */
   readonly spare: string;
-  /** The artifact that was already stored. */
-  readonly taken: Taken | undefined;
+  /** Artifacts that were already read, by their paths. */
+  readonly taken: ReadonlyMap<string, Taken>;
   /** Maps the target of a link, as the command wrote it, to the target that is stored. */
   readonly target: (written: string) => string;
   /** Paths of the host that no file should contain. */
@@ -49,9 +49,17 @@ export async function collectOutputs({ dir, spare, taken, target, hostPaths }: O
       place = spare;
     }
     holdsHostPath ||= await mentions(place, hostPaths);
-    if (taken?.artifact.path === path && taken.stamp === stampOf(about)) return taken.artifact;
+    const executable = isExecutable(about);
+    const before = taken.get(path);
+    if (before?.stamp === stampOf(about)) {
+      if (before.copy !== undefined) {
+        await cache.content.adoptFile(before.copy, before.artifact.digest);
+        cache.content.offer(before.artifact.digest, place);
+      }
+      return { ...before.artifact, executable };
+    }
     const { digest, sizeBytes } = await cache.content.adoptFile(place);
-    return { kind: 'file', path, digest, sizeBytes, executable: (about.mode & 0o111) !== 0 };
+    return { kind: 'file', path, digest, sizeBytes, executable };
   };
   try {
     // A list instead of recursion, because the command decides how deep the nesting is.
@@ -69,6 +77,10 @@ export async function collectOutputs({ dir, spare, taken, target, hostPaths }: O
     paths.close();
   }
   return { artifacts, holdsHostPath };
+}
+
+function isExecutable({ mode }: Stats): boolean {
+  return (mode & 0o111) !== 0;
 }
 
 /** Returns the entries that are kept, sorted by name in descending order. */
@@ -112,16 +124,19 @@ export interface EarlyWatch {
   /** Takes a chunk of standard error. */
   readonly hear: (chunk: string) => void;
   /**
-   * Resolves when no file of the output folder is being read any more, with the artifact that was stored
-   * early. Rejects if that failed.
+   * Resolves when no file of the output folder is being read any more, with the artifacts that were read
+   * early, by their paths. Rejects if that failed.
    */
-  readonly settled: () => Promise<Taken | undefined>;
+  readonly settled: () => Promise<ReadonlyMap<string, Taken>>;
 }
 
-/** An artifact that is already stored, and the state that its file had when it was read (`stampOf`). */
+/** An artifact that was read before the command ended. */
 export interface Taken {
   readonly artifact: FileArtifact;
+  /** The state that its file had when it was read (`stampOf`). */
   readonly stamp: string;
+  /** The path of a copy that is not stored yet. Undefined if the artifact is stored. */
+  readonly copy: string | undefined;
 }
 
 /** Returns a string that changes when the file is replaced or written. */
@@ -131,39 +146,51 @@ export function stampOf({ ino, size, mtimeMs }: Stats): string {
 
 const announcement = '{"$message_type":"artifact"';
 
+/** Files from this size on are hashed while the command ends. Smaller ones take less than 1 ms afterwards. */
+const leastHashedEarly = MiB;
+
 /**
- * Watches for the pipelined artifact `early` in `outDir`. The command may announce anything: a path that does
- * not lead to a regular file is ignored, and the dependents wait until the command has ended.
+ * Watches for announced artifacts in `outDir`. The pipelined artifact `early` is stored when it is announced,
+ * and other large files are copied and hashed: a linked program exists 10 to 20 ms before rustc and the
+ * sandbox have ended. The copy becomes the blob, because the command could still write to the file itself. The
+ * file is offered as a copy of the blob, which the output folder of the build needs. The command may announce anything: a path that does not lead to a regular file is ignored, and
+ * the dependents wait until the command has ended.
  */
-export function watchEarly({ path, there }: NonNullable<Action['early']>, outDir: string, cache: CacheFolder): EarlyWatch {
+export function watchEarly(early: Action['early'], outDir: string, cache: CacheFolder): EarlyWatch {
   let rest = '';
-  let copying: Promise<Taken | undefined> | undefined;
-  const take = (): Promise<Taken | undefined> =>
-    withRegularFile(join(outDir, path), async (opened, about) => {
-      const copy = join(outDir, '..', `early-${basename(path)}`);
-      const copied = await copyFile(opened, copy).then(
-        () => true,
-        (error: unknown) => {
-          if (errnoOf(error) === 'EACCES') return false; // the command removed the permission to read it
-          throw error;
-        },
-      );
-      if (!copied) return undefined;
-      const executable = (about.mode & 0o111) !== 0;
-      const artifact: FileArtifact = { kind: 'file', path, executable, ...(await cache.content.adoptFile(copy)) };
-      there(artifact);
-      return { artifact, stamp: stampOf(about) };
+  const heard = new Set<string>();
+  const taken = new Map<string, Taken>();
+  let taking: Promise<void> = Promise.resolve();
+  const take = async (path: string): Promise<void> => {
+    await withRegularFile(join(outDir, path), async (opened, about) => {
+      const isPipelined = path === early?.path;
+      if (!isPipelined && about.size < leastHashedEarly) return;
+      const copy = join(outDir, '..', `early-${path}`);
+      const digest = await copyWithDigest(opened, copy).catch((error: unknown) => {
+        if (errnoOf(error) === 'EACCES') return undefined; // the command removed the permission to read it
+        throw error;
+      });
+      if (digest === undefined) return;
+      const sizeBytes = statSync(copy).size;
+      const artifact: FileArtifact = { kind: 'file', path, digest, sizeBytes, executable: isExecutable(about) };
+      if (isPipelined) await cache.content.adoptFile(copy, digest);
+      taken.set(path, { artifact, stamp: stampOf(about), copy: isPipelined ? undefined : copy });
+      if (isPipelined) early?.there(artifact);
     });
+  };
   return {
     hear(chunk) {
       const lines = (rest + chunk).split('\n');
       rest = present(lines.pop(), 'the rest of a line');
       for (const line of lines) {
-        if (!copying && line.startsWith(announcement) && basename(artifactOf(line)) === basename(path)) copying = take();
+        const path = line.startsWith(announcement) ? basename(artifactOf(line)) : '';
+        if (path === '' || heard.has(path)) continue;
+        heard.add(path);
+        taking = taking.then(() => take(path));
+        taking.catch(() => {}); // thrown by settled()
       }
-      copying?.catch(() => {}); // thrown by settled()
     },
-    settled: async () => copying,
+    settled: () => taking.then(() => taken),
   };
 }
 

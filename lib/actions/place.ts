@@ -53,10 +53,14 @@ export function isBelow(place: string, folders: readonly string[]): boolean {
   return innermost(place, folders) !== undefined;
 }
 
-/** Returns the longest of the folders that contain the place. */
+/** Returns the longest of the folders that contain the place. Called for each access of each action. */
 function innermost(place: string, folders: readonly string[]): string | undefined {
-  const around = folders.filter((folder) => place === folder || place.startsWith(`${folder}/`));
-  return around.sort((a, b) => b.length - a.length)[0];
+  let found: string | undefined;
+  for (const folder of folders) {
+    const isAround = place.startsWith(folder) && (place.length === folder.length || place.charAt(folder.length) === '/');
+    if (isAround && (found === undefined || folder.length > found.length)) found = folder;
+  }
+  return found;
 }
 
 /** Returns the place of the names in a folder. */

@@ -9,6 +9,7 @@ import type { Report } from '../core/events.ts';
 import { makeFolder, removeTree } from '../core/paths.ts';
 import { openContentStore } from './content-store.ts';
 import type { ContentStore } from './content-store.ts';
+import { Postponed } from './postponed.ts';
 import { layout, openRecords } from './records.ts';
 import type { Records } from './records.ts';
 
@@ -22,6 +23,17 @@ export interface CacheFolder {
   readonly content: ContentStore;
   /** Records of one kind ("actions", "inputs", "plans"), in a folder of that name. */
   records<T extends Json>(kind: string, is: (value: Json) => value is T): Promise<Records<T>>;
+  /**
+   * Does work that no unit waits for a little later, and returns its result then. A caller that waits for it
+   * calls `catchUp` before.
+   */
+  later<T>(work: () => Promise<T>): Promise<T>;
+  /** Starts all work of `later` now. */
+  catchUp(): void;
+  /** Removes a folder in `tmpDir` a little later, at the latest when the cache is closed. */
+  discard(dir: string): void;
+  /** Removes all discarded folders now. */
+  tidy(): void;
   close(): Promise<void>;
 }
 
@@ -32,13 +44,23 @@ export async function openCacheFolder(dir: string, pid: number, report: Report):
     await makeFolder(join(home, 'tmp'));
     await sweep(join(home, 'tmp'));
     const tmpDir = await mkdtemp(join(home, 'tmp', `${pid}-`));
+    const [postponed, leftovers] = [new Postponed(), new Postponed()];
     return {
       root: dir,
       dir: home,
       tmpDir,
       content: await openContentStore(join(home, 'content'), tmpDir, report),
       records: (kind, is) => openRecords(join(home, kind), tmpDir, is, report),
+      later: (work) => postponed.add(work),
+      catchUp: () => postponed.do(),
+      discard(path) {
+        // what cannot be removed now is removed when this process has ended
+        void leftovers.add(() => removeTree(path));
+      },
+      tidy: () => leftovers.do(),
       async close() {
+        postponed.do();
+        leftovers.do();
         removeTree(tmpDir);
       },
     };

@@ -1,6 +1,7 @@
 // State that belongs to one checkout: the incremental state of compilers, which no other checkout may see.
 // Each checkout has a folder that contains its path, so that garbage collection can detect that the checkout
 // is gone.
+import { readFileSync, statSync, utimesSync } from 'node:fs';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestBytes } from '../core/digest.ts';
@@ -21,12 +22,35 @@ export function checkoutAt(path: string): Checkout {
   return { path, id: digestBytes(path) };
 }
 
-/** Returns the folder of a checkout. The call creates it if necessary and marks the checkout as used. */
+/**
+ * Returns the folder of a checkout. The first call for a cache creates it if necessary and marks the checkout
+ * as used.
+ */
 export async function folderOf({ path, id }: Checkout, cache: CacheFolder): Promise<string> {
   const dir = join(cache.dir, 'checkouts', id.slice(0, 16));
-  await makeFolder(dir);
-  await writeFile(join(dir, pathFile), path);
+  const marked = used.get(cache) ?? new Set();
+  used.set(cache, marked);
+  if (marked.has(dir)) return dir;
+  if (!isMarked(join(dir, pathFile), path, statSync(cache.tmpDir).mtime)) {
+    await makeFolder(dir);
+    await writeFile(join(dir, pathFile), path);
+  }
+  marked.add(dir);
   return dir;
+}
+
+/** The folders that were marked as used. */
+const used = new WeakMap<CacheFolder, Set<string>>();
+
+/** Sets the time of a file with this text. Writing it again would wait for the disk. */
+function isMarked(file: string, text: string, time: Date): boolean {
+  try {
+    if (readFileSync(file, 'utf8') !== text) return false;
+    utimesSync(file, time, time);
+    return true;
+  } catch {
+    return false; // it does not exist
+  }
 }
 
 /**

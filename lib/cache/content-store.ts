@@ -1,8 +1,19 @@
 // The content store: blobs by digest, in one directory. A blob is published by rename and never changes. It
 // is verified when it is read. A blob whose bytes do not match its digest is dropped, reported and counted as
 // absent. This module does not know actions or crates.
-import { chmodSync, constants, copyFileSync, createReadStream, createWriteStream, linkSync } from 'node:fs';
-import { chmod, copyFile, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import {
+  chmodSync,
+  constants,
+  copyFileSync,
+  createReadStream,
+  createWriteStream,
+  linkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from 'node:fs';
+import { copyFile, mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -10,12 +21,21 @@ import type { Digest } from '../core/digest.ts';
 import { digestBytes, digestFile, finished, sha256 } from '../core/digest.ts';
 import { absentAsUndefined, errnoOf, hasErrno } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
+import { renameInto, replaceFile, unlinkLater } from '../core/paths.ts';
 
 export interface ContentStore {
   /** Stores bytes and returns their digest. */
   putBytes(bytes: Uint8Array | string): Promise<Digest>;
-  /** Moves a file into the store; the path is gone afterwards. */
-  adoptFile(path: string): Promise<{ digest: Digest; sizeBytes: number }>;
+  /**
+   * Moves a file into the store; the path is gone afterwards. `known` is the digest of its bytes, if the caller
+   * has computed it. No other process may be able to write to the file.
+   */
+  adoptFile(path: string, known?: Digest): Promise<{ digest: Digest; sizeBytes: number }>;
+  /**
+   * Offers a file with the bytes of a blob, in a folder of unfinished work, that `copyTo` may use as the copy.
+   * The path is gone afterwards. Only the last offered files are kept.
+   */
+  offer(digest: Digest, path: string): void;
   /** Returns the verified bytes of a blob, or undefined if it is absent or was damaged. */
   read(digest: Digest): Promise<Buffer | undefined>;
   /**
@@ -44,6 +64,9 @@ export interface ContentStore {
    */
   copyTo(digest: Digest, path: string, mode: number): Promise<boolean>;
 }
+
+/** Limit of offered copies. A build of many crates would otherwise fill the disk with them. */
+const mostSpares = 8;
 
 /** Blobs are executable for all because a hard link shares its blob's mode and some blobs are programs. */
 const blobMode = 0o555;
@@ -75,6 +98,8 @@ class FolderStore implements ContentStore {
   #doubtful = false;
   /** Blobs that this process stored. */
   readonly #stored = new Set<Digest>();
+  /** Offered copies of blobs, the oldest first. */
+  readonly #spares = new Map<Digest, string>();
   #serial = 0;
 
   constructor(dir: string, tmpDir: string, report: Report) {
@@ -87,14 +112,28 @@ class FolderStore implements ContentStore {
     const digest = digestBytes(bytes);
     const path = join(this.#tmpDir, `blob-${this.#serial++}`);
     await writeFile(path, bytes);
-    await this.#publish(path, digest);
+    this.#publish(path, digest);
     return digest;
   }
 
-  async adoptFile(path: string): Promise<{ digest: Digest; sizeBytes: number }> {
-    const [digest, { size }] = await Promise.all([digestFile(path), stat(path)]);
-    await this.#publish(path, digest);
+  async adoptFile(path: string, known?: Digest): Promise<{ digest: Digest; sizeBytes: number }> {
+    const { size } = statSync(path);
+    const digest = known ?? (await digestFile(path));
+    this.#publish(path, digest);
     return { digest, sizeBytes: size };
+  }
+
+  offer(digest: Digest, path: string): void {
+    const spare = this.#sparePath();
+    renameSync(path, spare);
+    const { nlink } = statSync(spare);
+    // a link to it could be in the store too, and a copy may be written to
+    if (nlink > 1 || this.#spares.has(digest)) return unlinkLater(spare);
+    this.#spares.set(digest, spare);
+    const [oldest] = this.#spares;
+    if (oldest === undefined || this.#spares.size <= mostSpares) return;
+    this.#spares.delete(oldest[0]);
+    unlinkLater(oldest[1]);
   }
 
   async read(digest: Digest): Promise<Buffer | undefined> {
@@ -140,6 +179,7 @@ class FolderStore implements ContentStore {
   }
 
   async copyTo(digest: Digest, path: string, mode: number): Promise<boolean> {
+    if (this.#useSpare(digest, path, mode)) return true;
     const partial = `${path}.partial`;
     try {
       const actual = await absentAsUndefined(this.#copy(digest, partial, mode));
@@ -148,12 +188,31 @@ class FolderStore implements ContentStore {
         await this.#drop(digest);
         return false;
       }
-      await chmod(partial, mode);
-      await rename(partial, path);
+      chmodSync(partial, mode);
+      replaceFile(partial, path);
       return true;
     } finally {
-      await rm(partial, { force: true });
+      rmSync(partial, { force: true });
     }
+  }
+
+  /** Moves an offered copy to `path`. Returns false if there is none, or if the path is on another file system. */
+  #useSpare(digest: Digest, path: string, mode: number): boolean {
+    const spare = this.#spares.get(digest);
+    if (spare === undefined) return false;
+    this.#spares.delete(digest);
+    try {
+      chmodSync(spare, mode);
+      replaceFile(spare, path);
+      return true;
+    } catch {
+      unlinkLater(spare);
+      return false; // an ordinary copy works, or its error names the reason
+    }
+  }
+
+  #sparePath(): string {
+    return join(this.#tmpDir, `spare-${this.#serial++}`);
   }
 
   /** Returns the digest of the copied bytes. Blobs that this process has just stored are not hashed again. */
@@ -168,13 +227,37 @@ class FolderStore implements ContentStore {
     return join(this.#dir, digest.slice(0, 2), digest);
   }
 
-  async #publish(from: string, digest: Digest): Promise<void> {
-    await chmod(from, blobMode);
-    await seal(from, (await stat(from)).size);
-    await mkdir(join(this.#dir, digest.slice(0, 2)), { recursive: true });
-    await rename(from, this.#place(digest));
+  /** Synchronous, because a promise for each of the calls takes four times as long as the calls. */
+  #publish(from: string, digest: Digest): void {
+    if (this.#keep(digest)) {
+      const spare = this.#sparePath();
+      renameSync(from, spare);
+      unlinkLater(spare);
+    } else {
+      chmodSync(from, blobMode);
+      const sec = sealedSec(statSync(from).size);
+      utimesSync(from, sec, sec);
+      renameInto(from, this.#place(digest));
+      this.#stored.add(digest);
+    }
     this.#verified.set(digest, Promise.resolve(true));
-    this.#stored.add(digest);
+  }
+
+  /**
+   * Whether the store has an intact blob already, which is then kept. When a file is renamed over another one,
+   * ext4 writes it to the disk first, which takes about 1 ms per MB. The seal is renewed, because garbage
+   * collection keeps blobs that changed since the start of a running process.
+   */
+  #keep(digest: Digest): boolean {
+    const path = this.#place(digest);
+    const before = statSync(path, { throwIfNoEntry: false });
+    if (!before || this.#doubtful || !isSealed(before)) return false;
+    try {
+      utimesSync(path, before.mtime, before.mtime);
+      return true;
+    } catch {
+      return false; // another process collected it, or the cache belongs to another user
+    }
   }
 
   async #verify(digest: Digest): Promise<boolean> {

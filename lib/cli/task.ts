@@ -68,6 +68,8 @@ export async function task(
   };
   process.once('beforeExit', () => {
     if (!isEnded) fail(cannot('finish', 'the task waits for something that can never happen', { hint: stuckHint }));
+    // All output was written. Without this call, Node frees its whole heap first, which takes about 4 ms.
+    else process.exit();
   });
 
   try {

@@ -11,13 +11,14 @@ import {
   openSync,
   readdirSync,
   readlinkSync,
+  renameSync,
   rmdirSync,
   rmSync,
   statSync,
   unlinkSync,
 } from 'node:fs';
 import type { Dirent, Stats } from 'node:fs';
-import { mkdir, open, opendir, stat } from 'node:fs/promises';
+import { mkdir, open, opendir, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { absentAsUndefined, errnoOf, hasErrno } from './errors.ts';
 
@@ -203,6 +204,45 @@ export async function makeFolder(path: string): Promise<void> {
     await opendir(path).then((folder) => folder.close()); // ENOTDIR if there is a file
   }
 }
+
+/** Like `replaceFile`, but creates the folder of `to` if it is missing. */
+export function renameInto(from: string, to: string): void {
+  try {
+    replaceFile(from, to);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    mkdirSync(dirname(to), { recursive: true });
+    renameSync(from, to);
+  }
+}
+
+/**
+ * Removes a file without waiting for it. Freeing a large file takes 1 ms per 3 MB. Errors are ignored: the file
+ * is in a folder that is removed later.
+ */
+export function unlinkLater(path: string): void {
+  void unlink(path).catch(() => undefined);
+}
+
+/**
+ * Renames `from` to `to` and replaces a file there. ext4 writes a file to the disk before it replaces another
+ * one, which takes 1 ms per MB. Therefore a large file at `to` is renamed before, and removed later. For some
+ * microseconds there is no file at `to`.
+ */
+export function replaceFile(from: string, to: string): void {
+  const old = lstatSync(to, { throwIfNoEntry: false });
+  const aside = `${from}.replaced`;
+  if (!old?.isFile() || old.size < largeFileBytes || !attempt(() => renameSync(to, aside))) return renameSync(from, to);
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    attempt(() => renameSync(aside, to));
+    throw error;
+  }
+  unlinkLater(aside);
+}
+
+const largeFileBytes = 1 << 16;
 
 /**
  * Returns the result of `use`, which gets a path that leads to the opened file even if the file is renamed or

@@ -5,6 +5,7 @@
 // written.
 import { stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import pLimit from 'p-limit';
 import type { FileArtifact } from '../actions/action.ts';
 import type { Job } from '../actions/lookup.ts';
 import { writtenFolder } from '../actions/place.ts';
@@ -147,6 +148,9 @@ export interface Allowance {
 /** Name of a package -> its permissions. */
 export type Allowances = Readonly<Record<string, Allowance>>;
 
+/** Limit of files of a project that are written concurrently. */
+const copying = pLimit(4);
+
 /**
  * Publishes the programs of a project. Returns name -> absolute path. Names of tests and examples include
  * their folder ("tests/NAME"). Throws DamagedBlob if a blob is missing or damaged: the action that produced
@@ -158,15 +162,18 @@ export async function publish(
   cache: Cache,
 ): Promise<Readonly<Record<string, string>>> {
   const bins: Record<string, string> = {};
+  const writing: Promise<void>[] = [];
   try {
     for (const [name, output] of outputs) {
       const path = join(outDir, pathOf(name, output.role));
       await makeFolder(dirname(path));
       if (output.role === 'written') await markMade(name, outDir);
-      await materialize(output, path, cache);
+      writing.push(copying(() => materialize(output, path, cache)));
       if (isProgram(name, output)) bins[name.replace(/\.(efi|exe)$/, '')] = path;
     }
+    await Promise.all(writing);
   } catch (error) {
+    await Promise.allSettled(writing); // so that no file is written after the error
     if (error instanceof DamagedBlob) throw error;
     throw cannotBecause(`write the programs of ${project.name} to "${outDir}"`, error, 'choose another folder with --out DIR');
   }

@@ -18,7 +18,7 @@ async function on(files: Readonly<Record<string, string>>, words: string): Promi
   let refusal: Refusal | undefined;
   await withScratch(async ({ folder, write }) => {
     for (const [path, text] of Object.entries(files)) await write(path, `${text}\n`);
-    refusal = explainRefusal(words, await kernelState(folder));
+    refusal = explainRefusal(words, kernelState(folder));
   });
   assert.ok(refusal);
   return refusal;

@@ -174,7 +174,7 @@ export async function probeBubblewrap(path: string, signal: AbortSignal): Promis
     // The first attempt may fail because of an option, and the last one because only root may use it.
     if (isolation === 'user-namespace') words = partBefore(partBefore(result.stderr.trim(), '\n'), ' See <');
   }
-  return { kind: 'broken', ...explainRefusal(words, await kernelState()) };
+  return { kind: 'broken', ...explainRefusal(words, kernelState()) };
 }
 
 /**
@@ -187,7 +187,7 @@ export async function requireSandbox(wanted: boolean, path: string, signal: Abor
   if (!wanted) return { kind: 'none' };
   const program = cacheDir === undefined ? undefined : await findProgram('bwrap', path);
   if (cacheDir === undefined || program === undefined) return await workingBubblewrap(path, signal);
-  const question = { program, kernel: await kernelState() };
+  const question = { program, kernel: kernelState() };
   const probed = async (): Promise<Witnessed<Bubblewrap>> => ({ value: await workingBubblewrap(path, signal), witnesses: [program] });
   return await remembered(cacheDir, 'isolation', question, probed, isBubblewrap);
 }

@@ -8,7 +8,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ContentDigests, openDigestMemory, programDigest } from './content-digests.ts';
 import type { DigestMemory } from './content-digests.ts';
-import { stampOf } from './written-looks.ts';
+import { stampOf } from './look-table.ts';
 import { Prefetcher } from './prefetcher.ts';
 import { digestBytes } from '../../core/digest.ts';
 import { settle, withScratch } from '../../dev/testing/scratch.ts';

@@ -5,7 +5,7 @@ import { lstatSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { stampOf } from './written-looks.ts';
+import { stampOf } from './look-table.ts';
 import type { Prefetcher } from './prefetcher.ts';
 import { recordBody } from '../records.ts';
 import { digestBytes, digestFileSync, digestRecord } from '../../core/digest.ts';

@@ -46,7 +46,8 @@ export interface RecordedLooks extends Looks {
   record(): WrittenLooks;
   /**
    * Returns the observations with current stamps if each of them still holds, else undefined. Only files with
-   * another stamp are read.
+   * another stamp are read. If some do not hold, later calls of `tree` use the digests of trees of which
+   * nothing has changed, without walking them again.
    */
   holds(written: WrittenLooks): Promise<WrittenLooks | undefined>;
 }
@@ -101,6 +102,12 @@ class ObservedDigests implements RecordedLooks {
 
   forget(path: string): void {
     this.#observations.forget(path);
+    this.#trees.forget(path);
+  }
+
+  /** Whether an earlier run walked a tree of this folder, and nothing in it has changed. */
+  protected isKept(dir: string): boolean {
+    return this.#trees.isKept(dir);
   }
 
   newestChangeMs(): number {
@@ -118,12 +125,13 @@ class ObservedDigests implements RecordedLooks {
   }
 
   record(): WrittenLooks {
-    return writtenLooks({ ...this.#observations.rows(), trees: this.#trees.looks(), learned: [...this.#learned] });
+    const { trees, ignoring, kept } = this.#trees.looks();
+    return writtenLooks({ ...this.#observations.rows(), ignoring, trees, learned: [...this.#learned] }, kept);
   }
 
   async holds(written: WrittenLooks): Promise<WrittenLooks | undefined> {
     const observations = this.#observations;
-    const now = await looksNow(written, {
+    const checked = await looksNow(written, {
       file(path) {
         observations.file(path);
         return observations.fileRow(path);
@@ -131,11 +139,15 @@ class ObservedDigests implements RecordedLooks {
       folder: (path) => observations.folderRow(path),
       tree: (question) => this.#trees.look(question),
     });
-    for (const [path, value] of now?.learned ?? []) {
+    if (checked.changed.length > 0) {
+      this.#trees.keep(checked);
+      return undefined;
+    }
+    for (const [path, value] of checked.looks.learned) {
       this.#contents.take(path, value);
       this.#learned.set(path, value);
     }
-    return now;
+    return checked.looks;
   }
 }
 
@@ -159,7 +171,10 @@ class CachedDigests extends ObservedDigests implements FileDigests {
   }
 
   expect(dirs: readonly string[]): void {
-    this.#prefetcher.expect(dirs, (dir) => this.#memory.wasKnown(`${dir}/Cargo.toml`));
+    this.#prefetcher.expect(
+      dirs.filter((dir) => !this.isKept(dir)),
+      (dir) => this.#memory.wasKnown(`${dir}/Cargo.toml`),
+    );
   }
 
   async save(): Promise<void> {

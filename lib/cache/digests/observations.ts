@@ -8,8 +8,11 @@ import type { ContentDigests, Found } from './content-digests.ts';
 import { present } from '../../core/errors.ts';
 import { entriesOf, linkTarget, nameWithKind, statOrAbsent } from '../../core/paths.ts';
 import type { Entry } from '../../core/paths.ts';
-import { absent, aFolder, foundText, linkStamp } from './written-looks.ts';
-import type { LookRow, TreeLook } from './written-looks.ts';
+import { KeptTrees } from './kept-trees.ts';
+import { absent, foundText } from './look-table.ts';
+import type { LookRow } from './look-table.ts';
+import { aFolder, folderOf, linkStamp } from './written-looks.ts';
+import type { CheckedLooks, KeptRows, TreeLook, WrittenLooks } from './written-looks.ts';
 import type { Prefetcher } from './prefetcher.ts';
 import { byCodeUnit, digestBytes, digestRecord } from '../../core/digest.ts';
 import type { Digest, Json } from '../../core/digest.ts';
@@ -164,6 +167,9 @@ export class TreeDigests {
   readonly #digests = new Map<string, Digest>();
   /** Folders with their stamps, for trees of which git ignores parts. */
   readonly #folders = new Map<string, Readonly<Record<string, string>>>();
+  readonly #kept = new KeptTrees();
+  /** Digests of trees that depend only on the recorded files and folders below them. */
+  readonly #plain = new Map<string, Digest>();
 
   constructor(observations: Observations, prefetcher: Prefetcher) {
     this.#observations = observations;
@@ -175,12 +181,19 @@ export class TreeDigests {
     const question = JSON.stringify([dir, options]);
     const before = this.#digests.get(question);
     if (before) return before;
+    const kept = this.#kept.use(question);
+    const digest = kept ?? (await this.#walk(dir, question, options));
+    this.#digests.set(question, digest);
+    if (!options.gitignore && !options.follow) this.#plain.set(question, digest);
+    return digest;
+  }
+
+  async #walk(dir: string, question: string, options: TreeOptions): Promise<Digest> {
     const observations = this.#observations;
     this.#prefetcher.begin(dir);
     observations.file(dir);
     const names = await namesBelow(dir, options, observations);
     const digest = digestRecord(names.sort(byCodeUnit).map((name): Json => [name, observations.file(`${dir}/${name}`) ?? null]));
-    this.#digests.set(question, digest);
     if (options.gitignore) this.#folders.set(question, unignoredFolders(dir, names, observations));
     return digest;
   }
@@ -195,12 +208,31 @@ export class TreeDigests {
     return { question, found: foundText(await this.digest(dir, options)), folders: this.#folders.get(question) ?? {} };
   }
 
+  /** Takes over the trees of a checked record of which nothing has changed. */
+  keep(checked: CheckedLooks): void {
+    this.#kept.add(checked);
+  }
+
+  isKept(dir: string): boolean {
+    return this.#kept.has(dir);
+  }
+
+  /** Forgets what is known of trees around the path from an earlier run, and does not record their digests. */
+  forget(path: string): void {
+    this.#kept.forget(path);
+    for (const question of this.#plain.keys()) if (`${path}/`.startsWith(`${folderOf(question)}/`)) this.#plain.delete(question);
+  }
+
   /**
-   * Returns the trees of which git ignores parts. For other trees, the observed files and folders are
-   * sufficient.
+   * Returns the trees of which git ignores parts, the digests of the others, for which the observed files and
+   * folders are sufficient, and the rows of trees that were not walked in this run.
    */
-  looks(): readonly TreeLook[] {
-    return [...this.#folders].map(([question, folders]) => ({ question, found: foundText(this.#digests.get(question)), folders }));
+  looks(): Pick<WrittenLooks, 'trees'> & { readonly ignoring: readonly TreeLook[]; readonly kept: KeptRows } {
+    return {
+      ignoring: [...this.#folders].map(([question, folders]) => ({ question, found: foundText(this.#digests.get(question)), folders })),
+      trees: [...this.#plain],
+      kept: this.#kept.rows(),
+    };
   }
 }
 

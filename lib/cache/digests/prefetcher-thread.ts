@@ -4,7 +4,7 @@ import { lstatSync, readdirSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import { digestFileSync } from '../../core/digest.ts';
 import { itemOf } from '../../core/errors.ts';
-import { stampOf } from './written-looks.ts';
+import { stampOf } from './look-table.ts';
 import type { ReaderOrder, ReaderPort } from './prefetcher.ts';
 
 const { port }: ReaderPort = workerData;

@@ -5,7 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { withScratch } from '../../dev/testing/scratch.ts';
 import { digestBytes } from '../../core/digest.ts';
-import { stampOf } from './written-looks.ts';
+import { stampOf } from './look-table.ts';
 import { Prefetcher } from './prefetcher.ts';
 
 test('trees are read ahead in the background, and a file that changed meanwhile has no digest', async () => {

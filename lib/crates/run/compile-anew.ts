@@ -3,7 +3,7 @@
 import pLimit from 'p-limit';
 import type { Cache } from '../../cache/cache.ts';
 import { DamagedBlob } from '../../cache/content-store.ts';
-import { openJobserver } from '../../actions/jobserver.ts';
+import { openJobserver, sparePipe } from '../../actions/jobserver.ts';
 import { openActionCache } from '../../actions/lookup.ts';
 import type { Job } from '../../actions/lookup.ts';
 import { requireSandbox } from '../../actions/sandbox/sandbox.ts';
@@ -20,6 +20,7 @@ import { userHome } from '../unit/places.ts';
 import { plan } from '../plan/plan.ts';
 import type { Plan, ProjectRequest } from '../plan/plan.ts';
 import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
+import type { Compilation } from './head-start.ts';
 import type { BuildAnswer, Told } from './remembered-build.ts';
 import { isWhole } from '../unit/inputs.ts';
 import { jobOf } from '../unit/action.ts';
@@ -128,8 +129,11 @@ async function open(
       sandbox,
       showing,
       watchUnits,
-      openJobserver: async () =>
-        (await options.headStart?.jobserver(jobs, context.signal)) ?? (await openJobserver(cache.tmpDir, jobs, context)),
+      openJobserver: async () => {
+        // Without a sandbox, a process that an action started may outlive it.
+        const spare = sandbox.kind === 'none' ? undefined : sparePipe(cache);
+        return (await options.headStart?.jobserver(jobs, context.signal)) ?? (await openJobserver(cache.tmpDir, jobs, context, spare));
+      },
       openTracer: () => openTracer(cache, context, sandbox),
       headStart: options.headStart,
     },
@@ -159,7 +163,12 @@ async function open(
 /** Records for the next build which compilations it can begin before it has a plan. */
 async function rememberStart({ plan: { units }, runner }: Opened, sandbox: Sandbox, { headStart, jobs, cache }: Options): Promise<void> {
   const hashes = units.flatMap(({ place, unit, hash }) => (place.foreign || unit.isStd ? [] : [hash]));
-  await headStart?.remember({ hashes, ran: runner.ran, jobs, sandbox, cache });
+  const ran = new Map<string, Compilation>();
+  for (const [hash, { action, stored }] of runner.ran) {
+    const { files } = await stored;
+    if (files) ran.set(hash, { action, files });
+  }
+  await headStart?.remember({ hashes, ran, jobs, sandbox, cache });
 }
 
 async function planAll(requests: readonly ProjectRequest[], options: CompileOptions, context: Context): Promise<Plan> {

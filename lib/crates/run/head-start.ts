@@ -43,7 +43,7 @@ interface Startables {
 }
 
 /** A compilation that has run, and the digests of the files that it read by their places. */
-export interface Ran {
+export interface Compilation {
   readonly action: Action;
   readonly files: Readonly<Record<string, Digest | null>>;
 }
@@ -53,7 +53,7 @@ export interface FinishedBuild {
   /** The hashes of the units of the user's own packages, in the order of the plan. */
   readonly hashes: readonly string[];
   /** The compilations that have run, by these hashes. */
-  readonly ran: ReadonlyMap<string, Ran>;
+  readonly ran: ReadonlyMap<string, Compilation>;
   readonly jobs: number;
   readonly sandbox: Sandbox;
   readonly cache: Cache;
@@ -113,13 +113,13 @@ export class HeadStart {
     { cacheDir, pid }: Pick<HeadStartQuestion, 'cacheDir' | 'pid'>,
   ): Promise<void> {
     const { actionOfStored, Begun, isWhole } = await import('../../actions/begun.ts');
-    const { jobserverPath, jobserverPlace, openJobserver } = await import('../../actions/jobserver.ts');
+    const { jobserverPath, jobserverPlace, openJobserver, sparePipe } = await import('../../actions/jobserver.ts');
     const { isBubblewrap } = await import('../../actions/sandbox/sandbox.ts');
     const { openCacheFolder } = await import('../../cache/cache-folder.ts');
     const action = actionOfStored(stored);
     if (!action || action.record.network || !isBubblewrap(sandbox) || !isWhole(action, sandbox)) return;
     this.#folder = await openCacheFolder(cacheDir, pid, (event: Event) => this.#report?.(event));
-    const jobserver = openJobserver(this.#folder.tmpDir, jobs, { signal: this.#abort.signal });
+    const jobserver = openJobserver(this.#folder.tmpDir, jobs, { signal: this.#abort.signal }, sparePipe(this.#folder));
     jobserver.catch(() => undefined); // reported when a build needs it
     const ready = { ...action, ambientMounts: { ...action.ambientMounts, [jobserverPlace]: jobserverPath(this.#folder.tmpDir) } };
     const stamps = files.map(([path]) => [path, stampOf(path)] as const);
@@ -204,7 +204,7 @@ function actionKeyOf(build: Digest, hash: string): Digest {
 }
 
 /** Returns the paths of single files. Names of folders and whole trees are left out. */
-function hostPathsOf(action: Action, files: Ran['files']): readonly string[] {
+function hostPathsOf(action: Action, files: Compilation['files']): readonly string[] {
   const paths = pathsOf(action);
   return Object.keys(files).flatMap((place) => (plainPlace(place) === place ? [hostPath(place, paths)] : []));
 }

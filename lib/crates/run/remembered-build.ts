@@ -106,7 +106,7 @@ async function keyOf({ requests, options, jobs }: BuildQuestion, context: Contex
     rustSrc?.digest ?? null,
   ]);
   return digestRecord({
-    format: 7, // increased when the format of a stored answer changes
+    format: 8, // increased when the format of a stored answer changes
     wanted,
     given: ['HOME', 'CARGO_HOME'].map((name) => hostEnv[name] ?? null),
     variables: { ...compilingVariables(hostEnv) },

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { packageOf, targets, unitOf, workPlace } from '../../dev/testing/sample-units.ts';
 import type { Action, ActionKey } from '../../actions/action.ts';
 import type { Jobserver } from '../../actions/jobserver.ts';
-import type { ActionCache, Job, Made } from '../../actions/lookup.ts';
+import type { ActionCache, Job, Ran } from '../../actions/lookup.ts';
 import type { Sandbox } from '../../actions/sandbox/sandbox.ts';
 import type { Cache } from '../../cache/cache.ts';
 import { digestBytes } from '../../core/digest.ts';
@@ -12,8 +12,9 @@ import type { Event } from '../../core/events.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
 import { UnitRunner } from './unit-runner.ts';
 
-function made(ran: Action): Made {
-  return { ok: true, key: digestBytes('key') as ActionKey, result: { artifacts: [], stdout: '', stderr: '', durationMs: 1 }, ran };
+function made(action: Action): Ran {
+  const result = { artifacts: [], stdout: '', stderr: '', durationMs: 1 };
+  return { ok: true, action, result, stored: Promise.resolve({ key: digestBytes('key') as ActionKey, files: {} }) };
 }
 
 function unit(target: keyof typeof targets): PlannedUnit {
@@ -28,7 +29,7 @@ function unit(target: keyof typeof targets): PlannedUnit {
 }
 
 /** Returns a runner whose action cache is `make`. `opened` records what the runner opened and closed. */
-function puppetRunner(make: (action: Action) => Promise<Made>) {
+function puppetRunner(make: (action: Action) => Promise<Ran>) {
   const events: Event[] = [];
   const opened: string[] = [];
   const jobserver: Jobserver = {
@@ -38,7 +39,7 @@ function puppetRunner(make: (action: Action) => Promise<Made>) {
     hold: (work) => work(),
     close: () => opened.push('jobserver closed'),
   };
-  const actions: Partial<ActionCache> = { make: ({ action }) => make(action) };
+  const actions: Partial<ActionCache> = { run: ({ action }) => make(action) };
   const runner = new UnitRunner(
     {
       cache: {} as Cache,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Action, Artifact } from '../../actions/action.ts';
 import type { Execution } from '../../actions/execute.ts';
 import type { Jobserver } from '../../actions/jobserver.ts';
-import type { ActionCache, Job, Made } from '../../actions/lookup.ts';
+import type { ActionCache, Job, Ran } from '../../actions/lookup.ts';
 import type { Sandbox } from '../../actions/sandbox/sandbox.ts';
 import type { Tracer } from '../../actions/sandbox/tracer.ts';
 import type { Cache } from '../../cache/cache.ts';
@@ -16,7 +16,7 @@ import { places } from '../unit/places.ts';
 import type { UnitWatch } from '../compiled.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
 import { hasEarlyMetadata } from '../plan/planned-unit.ts';
-import type { HeadStart, Ran } from './head-start.ts';
+import type { HeadStart } from './head-start.ts';
 import { failure } from '../unit/messages.ts';
 import type { Showing } from '../unit/messages.ts';
 
@@ -37,6 +37,9 @@ export interface RunnerOptions {
   readonly headStart?: Pick<HeadStart, 'take'> | undefined;
 }
 
+/** The result of a unit. */
+export type UnitResult = Extract<Ran, { readonly ok: true }>;
+
 /** The arguments of one run, which the walk passes. */
 export interface UnitRun {
   readonly unit: PlannedUnit;
@@ -52,15 +55,15 @@ export class UnitRunner {
   readonly #context: Context;
   #jobserver: Promise<Jobserver> | undefined;
   #tracer: Promise<Tracer | undefined> | undefined;
-  readonly #ran = new Map<string, Ran>();
+  readonly #ran = new Map<string, UnitResult>();
 
   constructor(options: RunnerOptions, context: Context) {
     this.#options = options;
     this.#context = context;
   }
 
-  /** Returns the result. A failed command is a Failure with the messages of the compiler or the build script. */
-  async run(run: UnitRun): Promise<Omit<Extract<Made, { readonly ok: true }>, 'ran'>> {
+  /** Returns the result, which is stored a little later. A failed command is a Failure with the messages of the compiler or the build script. */
+  async run(run: UnitRun): Promise<Omit<UnitResult, 'action'>> {
     const { unit, job } = run;
     const { actions, sandbox, showing, openJobserver, openTracer } = this.#options;
     const [jobserver, tracer] = await Promise.all([
@@ -79,16 +82,16 @@ export class UnitRunner {
     };
     const begun = (wanted: Action): Promise<Execution | undefined> =>
       Promise.resolve(this.#options.headStart?.take(wanted, sandbox, this.#context.signal));
-    const made = await actions.make({ ...job, action, begun }, sandbox, this.#context);
-    if (made.ok && made.files) this.#ran.set(unit.hash, { action: made.ran, files: made.files });
+    const made = await actions.run({ ...job, action, begun }, sandbox, this.#context);
+    if (made.ok) this.#ran.set(unit.hash, made);
     if (made.ok) return made;
     this.#context.report({ kind: 'unit-failed', unit: unit.label });
     this.#options.watchUnits?.failed(unit, made.stderr);
     throw failure(unit, made, showing);
   }
 
-  /** The actions whose results were stored, by the hashes of their units. */
-  get ran(): ReadonlyMap<string, Ran> {
+  /** The results of units that have run, by the hashes of the units. */
+  get ran(): ReadonlyMap<string, UnitResult> {
     return this.#ran;
   }
 

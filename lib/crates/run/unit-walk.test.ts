@@ -107,7 +107,7 @@ class Puppets {
     const cache: Partial<Cache> = {};
     return {
       plan: { units, roots: [{ project: {} as Project, units: units.map((_, node) => node) }] },
-      cache: { records: async () => none },
+      cache: { records: async () => none, catchUp: () => undefined },
       deep: { ofPlan: async () => [], lookUp: async () => undefined, remember: async () => tool as DeepKey },
       actions: {
         lookUp: async (job) => {
@@ -123,7 +123,7 @@ class Puppets {
           await this.#gate(`run ${nameOf(job)}`).promise;
           const done = { key: actionKey(job.action.record), result: leafResult, files: {} };
           if (!this.forgetful) this.#results.set(done.key, done);
-          return { ok: true, ...done };
+          return { ok: true, result: done.result, stored: Promise.resolve(done) };
         },
       },
       reports: new UnitReports({ shorten: String, colour: false, verbose: false }, (event) => this.events.push(event)),

@@ -30,7 +30,7 @@ import { parseDirectives, scriptRefusal } from '../unit/directives.ts';
 /** The parts with which the units of a plan are looked up and run. */
 export interface UnitBuild {
   readonly plan: Plan;
-  readonly cache: Pick<Cache, 'records'>;
+  readonly cache: Pick<Cache, 'records' | 'catchUp'>;
   readonly deep: DeepKeys;
   readonly actions: Pick<ActionCache, 'lookUp' | 'explain'>;
   readonly runner: Pick<UnitRunner, 'run'>;
@@ -93,6 +93,8 @@ class UnitWalk {
    */
   readonly #coalescer = new Coalescer<ActionKey>();
   readonly #reading = pLimit(readers);
+  /** One promise for each unit that has run. Its result is stored while its dependents already run. */
+  readonly #stored: Promise<void>[] = [];
 
   constructor(build: UnitBuild, context: Context) {
     this.#build = build;
@@ -106,8 +108,11 @@ class UnitWalk {
     try {
       await this.#walkMissing(missing);
     } finally {
+      this.#build.cache.catchUp();
+      await Promise.allSettled(this.#stored);
       await this.#rememberDeepKeys(missing);
     }
+    await Promise.all(this.#stored); // a result that could not be stored is an error
     return { built: this.#built, sources: new Map(missing.map((node) => [this.#unit(node), this.#actions.get(node)?.files])) };
   }
 
@@ -201,12 +206,21 @@ class UnitWalk {
       this.#context.report({ kind: 'unit-metadata-ready', unit: unit.label });
       announce();
     };
-    const { key, result, files } = await this.#build.runner.run({ unit, job: missed.job, metadataReady, ending });
+    const { result, stored } = await this.#build.runner.run({ unit, job: missed.job, metadataReady, ending });
     const done = this.#done(node, result);
-    if (files) this.#actions.set(node, { key, files });
-    await durations.put(digestBytes(unit.hash), result.durationMs);
-    this.#build.reports.built(done, key);
-    missed.free();
+    const keep = async (): Promise<void> => {
+      try {
+        const { key, files } = await stored;
+        if (files) this.#actions.set(node, { key, files });
+        this.#build.reports.built(done, key);
+        await durations.put(digestBytes(unit.hash), result.durationMs);
+      } finally {
+        missed.free();
+      }
+    };
+    const kept = keep();
+    kept.catch(() => undefined); // the end of the walk waits for it
+    this.#stored.push(kept);
   }
 
   #hit(node: number, key: ActionKey, result: ActionResult): void {
