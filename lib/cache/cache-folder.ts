@@ -1,7 +1,7 @@
 // One cache directory, shared by all checkouts of a user: the content store, the records by their kinds, and
 // a folder of this process for unfinished work. Knows where these are; not what an action is, and not how
 // sources are looked at (cache.ts).
-import { mkdtemp, readdir } from 'node:fs/promises';
+import { mkdtempSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Json } from '../core/digest.ts';
 import { cannotBecause, errnoOf } from '../core/errors.ts';
@@ -42,8 +42,8 @@ export async function openCacheFolder(dir: string, pid: number, report: Report):
   const home = join(dir, layout);
   try {
     await makeFolder(join(home, 'tmp'));
-    await sweep(join(home, 'tmp'));
-    const tmpDir = await mkdtemp(join(home, 'tmp', `${pid}-`));
+    sweep(join(home, 'tmp'));
+    const tmpDir = mkdtempSync(join(home, 'tmp', `${pid}-`));
     const [postponed, leftovers] = [new Postponed(), new Postponed()];
     return {
       root: dir,
@@ -73,8 +73,8 @@ export async function openCacheFolder(dir: string, pid: number, report: Report):
  * Removes the folders of processes that have ended. A folder that cannot be removed does not prevent the
  * cache from opening.
  */
-async function sweep(tmp: string): Promise<void> {
-  for (const name of await readdir(tmp)) {
+function sweep(tmp: string): void {
+  for (const name of readdirSync(tmp)) {
     if (!alive(Number.parseInt(name, 10))) removeTree(join(tmp, name));
   }
 }

@@ -2,13 +2,13 @@
 // changed record is a miss and never a wrong result. The action cache, memoized inputs and memoized plans are
 // stored in this form.
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
-import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
+import { readdir, rm, utimes } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Digest, Json } from '../core/digest.ts';
 import { canonicalJson, digestBytes, isDigest } from '../core/digest.ts';
 import { absentAsUndefined, errnoOf } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
-import { renameInto } from '../core/paths.ts';
+import { makeFolder, renameInto } from '../core/paths.ts';
 
 /** The layout of the cache directory. A change after which old records cannot be read raises this number. */
 export const layout = 'v1';
@@ -70,8 +70,8 @@ export async function openRecords<T extends Json>(
   is: (value: Json) => value is T,
   report: Report,
 ): Promise<Records<T>> {
-  await mkdir(dir, { recursive: true });
-  const openedMs = (await stat(tmpDir)).mtimeMs; // by the file system's own clock
+  await makeFolder(dir);
+  const openedMs = statSync(tmpDir).mtimeMs; // by the file system's own clock
   const place = (key: Digest): string => join(dir, key.slice(0, 2), key);
   const stampUse = async (path: string): Promise<void> => {
     const stats = statSync(path, { throwIfNoEntry: false }); // an asynchronous stat takes ten times as long

@@ -18,9 +18,9 @@ import {
   unlinkSync,
 } from 'node:fs';
 import type { Dirent, Stats } from 'node:fs';
-import { mkdir, open, opendir, stat, unlink } from 'node:fs/promises';
+import { mkdir, open, opendir, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { absentAsUndefined, errnoOf, hasErrno } from './errors.ts';
+import { errnoOf, hasErrno } from './errors.ts';
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const escaped = /[\u{dc80}-\u{dcff}]/u;
@@ -195,7 +195,7 @@ function attempt(act: () => void): boolean {
  * the system's own error.
  */
 export async function makeFolder(path: string): Promise<void> {
-  if ((await absentAsUndefined(stat(path)))?.isDirectory()) return;
+  if (statOrAbsent(statSync, path)?.isDirectory()) return; // a synchronous stat takes a tenth of the time
   if (dirname(path) !== path) await makeFolder(dirname(path));
   try {
     await mkdir(path);
