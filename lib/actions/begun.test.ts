@@ -19,10 +19,12 @@ function ownAction(script: string, { folder }: Scratch, more: Partial<ActionReco
   return { ...shellAction(script, folder, sandbox, more), own };
 }
 
-/** Returns a promise that an action can wait for, and the function that resolves it. */
-function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
+const atOnce: NonNullable<Action['slot']> = (command) => command();
+
+/** Returns a slot that runs its command when it is opened. */
+function gate(): { readonly slot: NonNullable<Action['slot']>; readonly open: () => void } {
   const { promise, resolve } = Promise.withResolvers<void>();
-  return { opened: promise, open: resolve };
+  return { slot: (command) => promise.then(command), open: resolve };
 }
 
 /** What is left of unfinished work. */
@@ -33,7 +35,7 @@ function leftovers({ cache }: Scratch): Promise<readonly string[]> {
 
 test('an execution is used for the same action, once, and its single source files may have other digests', () =>
   withScratch(async (scratch) => {
-    const begun = new Begun(ownAction('echo it ran >&2', scratch), sandbox, scratch.cache, Promise.resolve());
+    const begun = new Begun(ownAction('echo it ran >&2', scratch), sandbox, scratch.cache, atOnce);
     await begun.started;
     const wanted = ownAction('echo it ran >&2', scratch, { files: { '/bloomery/work/a.rs': digestBytes('edited') } });
     const execution = await begun.take(wanted, sandbox, never);
@@ -44,11 +46,26 @@ test('an execution is used for the same action, once, and its single source file
     assert.equal(await leftovers(scratch), []);
   }));
 
+test('a build learns at once that the execution is the wanted one, and may refuse it', () =>
+  withScratch(async (scratch) => {
+    const action = ownAction('true', scratch);
+    const begun = new Begun(action, sandbox, scratch.cache, atOnce);
+    const refused = new Error('the build is ending');
+    const refusing = (): never => {
+      throw refused;
+    };
+    assert.is(await begun.take(action, sandbox, never, refusing).catch((error: unknown) => error), refused);
+    let told = 0;
+    const taken = begun.take(action, sandbox, never, () => void told++);
+    assert.is(told, 1);
+    assert.ok((await taken)?.ok);
+  }));
+
 test('it is not used for an action that differs in anything that it depends on', () =>
   withScratch(async (scratch) => {
     const go = gate();
     const action = ownAction('echo it ran', scratch);
-    const begun = new Begun(action, sandbox, scratch.cache, go.opened);
+    const begun = new Begun(action, sandbox, scratch.cache, go.slot);
     const { record } = action;
     const others: Readonly<Record<string, Action>> = {
       argv: { ...action, record: { ...record, argv: ['/bin/true'] } },
@@ -71,7 +88,7 @@ test('it is not used for an action that differs in anything that it depends on',
 
 test('a stopped execution ends its command and leaves no folder', () =>
   withScratch(async (scratch) => {
-    const begun = new Begun(ownAction('sleep 1000', scratch), sandbox, scratch.cache, Promise.resolve());
+    const begun = new Begun(ownAction('sleep 1000', scratch), sandbox, scratch.cache, atOnce);
     await begun.started;
     await begun.stop();
     assert.equal(await leftovers(scratch), []);
@@ -81,7 +98,7 @@ test('a stopped execution ends its command and leaves no folder', () =>
 test('the signal of the build that uses it stops it', () =>
   withScratch(async (scratch) => {
     const action = ownAction('sleep 1000', scratch);
-    const begun = new Begun(action, sandbox, scratch.cache, Promise.resolve());
+    const begun = new Begun(action, sandbox, scratch.cache, atOnce);
     await begun.started;
     const abort = new AbortController();
     const taken = begun.take(action, sandbox, abort.signal).catch((error: unknown) => error);
@@ -100,7 +117,7 @@ test('an early artifact is announced to the build, whether it was there before o
       const seen: Artifact[] = [];
       const early = { path: 'early', there: (artifact: Artifact) => void seen.push(artifact) };
       const action = { ...ownAction(script, scratch, { kind: 'rustc' }), early };
-      const begun = new Begun(action, sandbox, scratch.cache, waits ? go.opened : Promise.resolve());
+      const begun = new Begun(action, sandbox, scratch.cache, waits ? go.slot : atOnce);
       if (!waits) await begun.started;
       const taken = begun.take(action, sandbox, never);
       go.open();
@@ -116,7 +133,7 @@ test('an early artifact is announced to the build, whether it was there before o
 test('an execution that cannot start is left to the build', () =>
   withScratch(async (scratch) => {
     const action = ownAction('true', scratch, { inputs: { '/bloomery/deps/x': digestBytes('no blob') } });
-    const begun = new Begun(action, sandbox, scratch.cache, Promise.resolve());
+    const begun = new Begun(action, sandbox, scratch.cache, atOnce);
     await begun.started;
     assert.is(await begun.take(action, sandbox, never), undefined);
     assert.equal(await leftovers(scratch), []);

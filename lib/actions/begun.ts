@@ -11,6 +11,8 @@ import { canonicalJson } from '../core/digest.ts';
 import type { Json } from '../core/digest.ts';
 import { isTable, isText, isTexts, isTextTable, orNull } from '../core/stored-values.ts';
 
+type Slot = NonNullable<Action['slot']>;
+
 export class Begun {
   readonly #same: string;
   readonly #execution: Promise<Execution | undefined>;
@@ -22,21 +24,21 @@ export class Begun {
   /** Resolves when the command of the action runs, or cannot run. */
   readonly started: Promise<unknown>;
 
-  /** Starts the action. Its command waits for `ready`. */
-  constructor(action: Action, sandbox: Sandbox, cache: CacheFolder, ready: Promise<unknown>) {
+  /** Starts the action. Its command runs as soon as `slot` runs it. */
+  constructor(action: Action, sandbox: Sandbox, cache: CacheFolder, slot: Slot) {
     this.#same = comparable(action, sandbox);
     const there = (artifact: Artifact): void => {
       this.#early = artifact;
       this.#there?.(artifact);
     };
     const running = Promise.withResolvers<void>();
-    const slot: NonNullable<Action['slot']> = async (command) => {
-      await ready;
-      const output = command();
-      running.resolve();
-      return await output;
-    };
-    const heard = { ...action, slot, ...(action.early ? { early: { path: action.early.path, there } } : {}) };
+    const first: Slot = (command) =>
+      slot(() => {
+        const output = command();
+        running.resolve();
+        return output;
+      });
+    const heard = { ...action, slot: first, ...(action.early ? { early: { path: action.early.path, there } } : {}) };
     // An error is not final: whoever needs the action then executes it in the usual way.
     this.#execution = execute(heard, sandbox, cache, { signal: this.#abort.signal, report: () => undefined }).catch(() => undefined);
     this.started = Promise.race([running.promise, this.#execution]);
@@ -44,22 +46,20 @@ export class Begun {
 
   /**
    * Returns the execution if it is of exactly this action, when it has ended. Returns undefined for another
-   * action, for a second call, and if it could not run. It is reported as started and gets its token when it is
-   * taken. `signal` stops it.
+   * action, for a second call, and if it could not run. `taken` is called at once if the action is the same. It
+   * may throw. `signal` stops the execution. The slot of the wanted action is not used.
    */
-  async take(action: Action, sandbox: Sandbox, signal: AbortSignal): Promise<Execution | undefined> {
+  async take(action: Action, sandbox: Sandbox, signal: AbortSignal, taken: () => void = () => undefined): Promise<Execution | undefined> {
     if (this.#isTaken || comparable(action, sandbox) !== this.#same) return undefined;
+    taken();
     this.#isTaken = true;
     const stop = (): void => this.#abort.abort(signal.reason);
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
-    const rest = (): Promise<Execution | undefined> => {
-      this.#there = action.early?.there;
-      if (this.#early) this.#there?.(this.#early);
-      return this.#execution;
-    };
+    this.#there = action.early?.there;
+    if (this.#early) this.#there?.(this.#early);
     try {
-      const execution = await (action.slot ? action.slot(rest) : rest());
+      const execution = await this.#execution;
       signal.throwIfAborted();
       return execution;
     } finally {

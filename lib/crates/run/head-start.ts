@@ -112,8 +112,10 @@ export class HeadStart {
     { jobs, sandbox }: Startables,
     { cacheDir, pid }: Pick<HeadStartQuestion, 'cacheDir' | 'pid'>,
   ): Promise<void> {
-    const { actionOfStored, Begun, isWhole } = await import('../../actions/begun.ts');
-    const { jobserverPath, jobserverPlace, openJobserver, sparePipe } = await import('../../actions/jobserver.ts');
+    const [{ actionOfStored, Begun, isWhole }, { jobserverPath, jobserverPlace, openJobserver, sparePipe }] = await Promise.all([
+      import('../../actions/begun.ts'),
+      import('../../actions/jobserver.ts'),
+    ]);
     const { isBubblewrap } = await import('../../actions/sandbox/sandbox.ts');
     const { openCacheFolder } = await import('../../cache/cache-folder.ts');
     const action = actionOfStored(stored);
@@ -123,7 +125,8 @@ export class HeadStart {
     jobserver.catch(() => undefined); // reported when a build needs it
     const ready = { ...action, ambientMounts: { ...action.ambientMounts, [jobserverPlace]: jobserverPath(this.#folder.tmpDir) } };
     const stamps = files.map(([path]) => [path, stampOf(path)] as const);
-    const begun = new Begun(ready, sandbox, this.#folder, jobserver);
+    // It has a token from its start, as every command.
+    const begun = new Begun(ready, sandbox, this.#folder, async (command) => (await jobserver).hold(command));
     this.#started = { begun, stamps, jobs, jobserver };
     await begun.started; // loading modules blocks this process, and should not delay the command
   }
@@ -148,11 +151,11 @@ export class HeadStart {
     return undefined;
   }
 
-  /** Returns the begun execution if it is of exactly this action and its files are still those with which it began. */
-  async take(action: Action, sandbox: Sandbox, signal: AbortSignal): Promise<Execution | undefined> {
+  /** Returns the execution that has begun (`Begun.take`), if its files are still those with which it began. */
+  async take(action: Action, sandbox: Sandbox, signal: AbortSignal, taken?: () => void): Promise<Execution | undefined> {
     const started = this.#started;
     if (!started || started.stamps.some(([path, stamp]) => stampOf(path) !== stamp)) return undefined;
-    return await started.begun.take(action, sandbox, signal);
+    return await started.begun.take(action, sandbox, signal, taken);
   }
 
   /** Records the compilations of a finished build for the next one. */

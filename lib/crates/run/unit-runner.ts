@@ -70,18 +70,23 @@ export class UnitRunner {
       (this.#jobserver ??= openJobserver()),
       job.action.own ? (this.#tracer ??= openTracer()) : undefined,
     ]);
+    const starts = this.#start(run);
     const early = hasEarlyMetadata(unit) ? { path: metadataName(unit), there: run.metadataReady } : undefined;
     const action: Action = {
       ...job.action,
       ambientEnv: { ...job.action.ambientEnv, ...jobserver.env },
       ambientMounts: { [jobserver.place]: jobserver.path, ...(await this.#incrementalState(unit)) },
-      slot: this.#slot(run, jobserver),
+      slot: (command) =>
+        jobserver.hold(() => {
+          starts();
+          return command();
+        }),
       ...(tracer ? { tracer: tracer.program } : {}),
       ...(tracer?.library === undefined ? {} : { quiet: tracer.library }),
       ...(early ? { early } : {}),
     };
     const begun = (wanted: Action): Promise<Execution | undefined> =>
-      Promise.resolve(this.#options.headStart?.take(wanted, sandbox, this.#context.signal));
+      Promise.resolve(this.#options.headStart?.take(wanted, sandbox, this.#context.signal, starts));
     const made = await actions.run({ ...job, action, begun }, sandbox, this.#context);
     if (made.ok) this.#ran.set(unit.hash, made);
     if (made.ok) return made;
@@ -102,18 +107,16 @@ export class UnitRunner {
   }
 
   /**
-   * Returns the slot of an action. The command runs with a token, and is reported as started when it gets the
-   * first token.
+   * Returns a function that is called when a command starts. The first call reports the start of the unit. Throws
+   * if no command may start any more.
    */
-  #slot({ unit, ending }: UnitRun, jobserver: Jobserver): NonNullable<Action['slot']> {
+  #start({ unit, ending }: UnitRun): () => void {
     let started = false;
-    return (command) =>
-      jobserver.hold(() => {
-        ending.throwIfAborted();
-        if (!started) this.#context.report({ kind: 'unit-started', unit: unit.label });
-        started = true;
-        return command();
-      });
+    return () => {
+      ending.throwIfAborted();
+      if (!started) this.#context.report({ kind: 'unit-started', unit: unit.label });
+      started = true;
+    };
   }
 
   async #incrementalState({ checkout }: PlannedUnit): Promise<Readonly<Record<string, string>>> {
