@@ -54,11 +54,15 @@ function runTask() {
 function defineGlobals() {
   const { fetch } = globalThis; // zx wraps it
   const cwd = process.cwd();
+  const lib = pathToFileURL(join(root, 'lib/')).href;
   const define = (name, more) => Object.defineProperty(globalThis, name, { enumerable: true, configurable: true, ...more });
   const set = (name, value) => define(name, { value, writable: true });
   for (const name of globals) define(name, { get: () => load()[name], set: (value) => set(name, value) });
   const hooks = module.registerHooks({
     resolve(specifier, context, next) {
+      // Modules of lib name each other by their paths. Node's own search takes 0.1 ms for each of them.
+      const url = specifier.startsWith('.') && specifier.endsWith('.ts') ? new URL(specifier, context.parentURL).href : '';
+      if (url.startsWith(lib)) return { url, format: 'module-typescript', shortCircuit: true };
       if (specifier === 'zx' || specifier === 'zx/globals') load();
       return next(specifier, context);
     },

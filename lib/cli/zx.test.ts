@@ -27,6 +27,7 @@ if (kind === 'shell') {
 if (kind === 'status') process.exitCode = 7;
 if (kind === 'error') throw new TypeError('oops');
 if (kind === 'command') await $\`echo no; exit 3\`;
+if (kind === 'import') console.log((await import('../lib/a b.ts')).answer, (await import('./absent.ts').catch(String)));
 if (kind === 'stuck') await new Promise(() => {});
 `;
 
@@ -47,6 +48,8 @@ async function withCheckout(use: (checkout: Checkout) => Promise<void>): Promise
       await copyFile(join(repository, file), join(root, file));
     }
     await symlink(zxPackage, join(root, 'node_modules/zx'));
+    await writeFile(join(root, 'lib/a b.ts'), `export { answer } from './cli/c d.ts';\n`);
+    await writeFile(join(root, 'lib/cli/c d.ts'), 'export const answer: number = 42;\n');
     for (const name of ['tasks/a task.ts', 'test-it.ts', 'tasks/below/x.ts', 'elsewhere/x.ts']) await writeFile(join(root, name), puppet);
     await symlink('../zx/build/cli.js', join(root, 'node_modules/.bin/zx'));
     assert.is((await linked(root)).stderr, '');
@@ -102,6 +105,7 @@ test('a task ends as under zx, with the same output', async () => {
     const ends = [
       [0, 'words', 'x', '--flag', '--n=1', '-v', '--', '--last', '--'],
       [0, 'shell'],
+      [0, 'import'],
       [7, 'status'],
       [1, 'error'],
       [1, 'command'],
