@@ -66,6 +66,11 @@ export interface Action {
   readonly tracer?: string;
   /** Path of the tracer's library on this host. Compilations in a sandbox load it. */
   readonly quiet?: string;
+  /**
+   * The folder with the incremental state of the compiler, an absolute path (incremental.ts). Not part of the
+   * key.
+   */
+  readonly incremental?: string;
   /** Folders of which the action gets a writable copy. Changes are discarded. */
   readonly shadowed?: readonly string[];
   /** Runs the command when a processor is free. Inputs are staged before, and outputs are stored after. */

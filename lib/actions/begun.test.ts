@@ -78,6 +78,7 @@ test('it is not used for an action that differs in anything that it depends on',
       shadowed: { ...action, shadowed: [places.work] },
       ambient: { ...action, ambientEnv: { MALLOC_CONF: 'x' } },
       library: { ...action, quiet: '/other.so' },
+      incremental: { ...action, incremental: '/cache/state' },
       early: { ...action, early: { path: 'x.rmeta', there: () => undefined } },
     };
     for (const [name, other] of Object.entries(others)) assert.is(await begun.take(other, sandbox, never), undefined, name);

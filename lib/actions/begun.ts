@@ -92,6 +92,7 @@ export function storedAction({
   own,
   tracer,
   quiet,
+  incremental,
   shadowed = [],
   early,
 }: Action): Readonly<Record<string, Json>> {
@@ -104,6 +105,7 @@ export function storedAction({
     own: own ? { counted: [...own.counted], around: own.around, mayWrite: [...own.mayWrite] } : null,
     tracer: tracer ?? null,
     quiet: quiet ?? null,
+    incremental: incremental ?? null,
     shadowed: [...shadowed],
     early: early?.path ?? null,
   };
@@ -118,10 +120,11 @@ export function isWhole({ mounts, ambientMounts = {}, tracer, quiet }: Action, s
 /** Returns the action of `storedAction`. Undefined if a field is missing or has another type. */
 export function actionOfStored(value: unknown): Action | undefined {
   if (!isTable(value)) return undefined;
-  const { label, record, mounts, ambientEnv, ambientMounts, own, tracer, quiet, shadowed, early } = value;
+  const { label, record, mounts, ambientEnv, ambientMounts, own, tracer, quiet, incremental, shadowed, early } = value;
   if (!isText(label) || !isActionRecord(record) || !isTexts(shadowed)) return undefined;
   if (!isTextTable(mounts) || !isTextTable(ambientEnv) || !isTextTable(ambientMounts)) return undefined;
-  if (!isNullOrText(tracer) || !isNullOrText(quiet) || !isNullOrText(early) || !isTable(own)) return undefined;
+  if (!isNullOrText(tracer) || !isNullOrText(quiet) || !isNullOrText(early) || !isNullOrText(incremental) || !isTable(own))
+    return undefined;
   const { counted, around, mayWrite } = own;
   if (!isTexts(counted) || !isTextTable(around) || !isTexts(mayWrite)) return undefined;
   return {
@@ -129,6 +132,7 @@ export function actionOfStored(value: unknown): Action | undefined {
     own: { counted, around, mayWrite, spelled: () => '', named: [], home: undefined },
     ...(tracer === null ? {} : { tracer }),
     ...(quiet === null ? {} : { quiet }),
+    ...(incremental === null ? {} : { incremental }),
     ...(early === null ? {} : { early: { path: early, there: () => undefined } }),
   };
 }

@@ -17,6 +17,7 @@ import {
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Action, ActionResult } from './action.ts';
+import { copyState, incrementalFolder, keepState } from './incremental.ts';
 import { collectOutputs, onlyFiles, watchEarly, withoutAnnouncements } from './output-folder.ts';
 import { isBelow, root } from './place.ts';
 import { bubblewrapArgv, outsideEnv, remapArgs, toHostPaths, toPlaces } from './sandbox/sandbox.ts';
@@ -69,6 +70,8 @@ export async function execute(action: Action, sandbox: Sandbox, cache: CacheFold
     const { view } = shadows;
     const env = { ...action.record.env, ...action.ambientEnv };
     const outDir = view.writable[action.record.outputDir] ?? stage;
+    const state = join(outDir, incrementalFolder);
+    if (action.incremental !== undefined) copyState(action.incremental, state);
     const early = action.record.kind === 'rustc' ? watchEarly(action.early, outDir, cache) : undefined;
     const options = { cwd: stage, env, signal, mostOutputBytes, ...(early ? { onStderr: early.hear } : {}) };
     const command = (): Promise<Output> =>
@@ -84,6 +87,7 @@ export async function execute(action: Action, sandbox: Sandbox, cache: CacheFold
       }
       return { ok: false, stdout: output.stdout, stderr: output.stderr, exitCode: output.exitCode, ...(trace ? { trace } : {}) };
     }
+    if (action.incremental !== undefined) keepState(state, action.incremental, join(stage, 'incremental-before'));
     if (action.record.kind === 'rustc') shadows.moveWritten(outDir);
     const bare = sandbox.kind === 'none';
     const hostPaths = bare ? Object.values({ ...view.readOnly, ...view.writable }) : [];

@@ -10,9 +10,8 @@ import type { Sandbox } from '../../actions/sandbox/sandbox.ts';
 import type { Tracer } from '../../actions/sandbox/tracer.ts';
 import type { Cache } from '../../cache/cache.ts';
 import { folderOf } from '../../cache/checkouts.ts';
+import type { Checkout } from '../../cache/checkouts.ts';
 import type { Context } from '../../core/events.ts';
-import { makeFolder } from '../../core/paths.ts';
-import { places } from '../unit/places.ts';
 import type { UnitWatch } from '../compiled.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
 import { hasEarlyMetadata } from '../plan/planned-unit.ts';
@@ -75,7 +74,8 @@ export class UnitRunner {
     const action: Action = {
       ...job.action,
       ambientEnv: { ...job.action.ambientEnv, ...jobserver.env },
-      ambientMounts: { [jobserver.place]: jobserver.path, ...(await this.#incrementalState(unit)) },
+      ambientMounts: { [jobserver.place]: jobserver.path },
+      ...(unit.checkout ? { incremental: await this.#stateOf(unit.hash, unit.checkout) } : {}),
       slot: (command) =>
         jobserver.hold(() => {
           starts();
@@ -119,11 +119,9 @@ export class UnitRunner {
     };
   }
 
-  async #incrementalState({ checkout }: PlannedUnit): Promise<Readonly<Record<string, string>>> {
-    if (!checkout) return {};
-    const dir = join(await folderOf(checkout, this.#options.cache), 'incremental');
-    await makeFolder(dir);
-    return { [places.incremental]: dir };
+  /** Returns the folder with the incremental state of a unit. */
+  async #stateOf(hash: string, checkout: Checkout): Promise<string> {
+    return join(await folderOf(checkout, this.#options.cache), 'incremental', hash);
   }
 }
 

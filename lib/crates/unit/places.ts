@@ -7,6 +7,7 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { incrementalFolder } from '../../actions/incremental.ts';
 import { here, levelsAbove, root } from '../../actions/place.ts';
 import type { Cache } from '../../cache/cache.ts';
 import type { FileDigests } from '../../cache/digests/file-digests.ts';
@@ -21,9 +22,11 @@ export const places = {
   build: `${root}/build`,
   out: `${root}/out`,
   target: `${root}/target`,
-  incremental: `${root}/incremental`,
   sysroot: `${root}/sysroot`,
 } as const;
+
+/** The folder of the incremental state is in the output folder (lib/actions/incremental.ts). */
+export const incrementalPlace = `${places.out}/${incrementalFolder}`;
 
 export interface Place {
   /** Place and host path of the outermost folder that belongs to the package: its tree, or the package itself. */

@@ -7,7 +7,7 @@ import type { LintArgs, Package } from '../cargo/package.ts';
 import { isBuildScript, isLibrary, isPlainLibrary, isProcMacro } from '../plan/unit-graph.ts';
 import type { Unit, UnitGraph } from '../plan/unit-graph.ts';
 import type { Directives, LinkArg } from './directives.ts';
-import { places } from './places.ts';
+import { incrementalPlace, places } from './places.ts';
 import type { Place } from './places.ts';
 
 /** The planned data of a unit that is compiled. */
@@ -143,7 +143,7 @@ function platformArgs({ unit, target, linker }: Compilation): readonly string[] 
     ...(target === undefined ? [] : ['--target', target]),
     ...(target?.endsWith('.json') ? ['-Zunstable-options'] : []),
     ...(linker === undefined ? [] : ['-C', `linker=${linker}`]),
-    ...(unit.profile.incremental ? ['-C', `incremental=${places.incremental}`] : []),
+    ...(unit.profile.incremental ? ['-C', `incremental=${incrementalPlace}`] : []),
     ...(unit.profile.strip === 'none' ? [] : ['-C', `strip=${unit.profile.strip}`]),
     ...(unit.isStd ? ['-Z', 'force-unstable-if-unmarked'] : []),
   ];
