@@ -75,7 +75,9 @@ export interface ActionCache {
 export type Stored = Pick<Done, 'key'> & Partial<Pick<Done, 'files'>>;
 
 /** The result of a command, and a promise of its key. */
-export type Ran = { readonly ok: true; readonly result: ActionResult; readonly stored: Promise<Stored> } | Exclude<Execution, { readonly ok: true }>;
+export type Ran =
+  | { readonly ok: true; readonly result: ActionResult; readonly stored: Promise<Stored> }
+  | Exclude<Execution, { readonly ok: true }>;
 
 /**
  * Number of different sets of inputs that are stored for one record. They differ between branches that add or

@@ -127,8 +127,9 @@ class FolderStore implements ContentStore {
     const spare = this.#sparePath();
     renameSync(path, spare);
     const { nlink } = statSync(spare);
-    // a link to it could be in the store too, and a copy may be written to
-    if (nlink > 1 || this.#spares.has(digest)) return unlinkLater(spare);
+    // A link to it could be in the store too, and a copy may be written to. If the blob is not new, the files
+    // of the user probably have its bytes already.
+    if (nlink > 1 || this.#spares.has(digest) || !this.#stored.has(digest)) return unlinkLater(spare);
     this.#spares.set(digest, spare);
     const [oldest] = this.#spares;
     if (oldest === undefined || this.#spares.size <= mostSpares) return;
