@@ -144,10 +144,7 @@ test("a full disk is the host's fault, and the cache works again when there is s
         assert.instance(error, Failure, String(error));
         assert.equal([(error as Failure).exitCode, (error as Failure).message], [69, 'Cannot build script: no space left on the device']);
         assert.match((error as Failure).hint ?? '', /--cache DIR/);
-        assert.equal(
-          [await filesBelow(join(cache.dir, 'content')), await leftovers({ cache })],
-          [[], []],
-        );
+        assert.equal([await filesBelow(join(cache.dir, 'content')), await leftovers({ cache })], [[], []]);
         assert.equal(
           resultOf(await execute(shellAction('echo x > $OUT/x', source, sandbox), sandbox, cache, context)).artifacts.map(
             ({ path }) => path,

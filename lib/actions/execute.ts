@@ -2,7 +2,18 @@
 // of the host instead of sandbox paths), and stores the outputs as artifacts. An action of the user's own
 // packages runs under the tracer if there is one. This module knows neither what the command means nor when
 // it is needed.
-import { closeSync, existsSync, lstatSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Action, ActionResult } from './action.ts';

@@ -76,8 +76,7 @@ export type Stored = Pick<Done, 'key'> & Partial<Pick<Done, 'files'>>;
 
 /** The result of a command, and a promise of its key. */
 export type Ran =
-  | { readonly ok: true; readonly result: ActionResult; readonly stored: Promise<Stored> }
-  | Exclude<Execution, { readonly ok: true }>;
+  { readonly ok: true; readonly result: ActionResult; readonly stored: Promise<Stored> } | Exclude<Execution, { readonly ok: true }>;
 
 /**
  * Number of different sets of inputs that are stored for one record. They differ between branches that add or

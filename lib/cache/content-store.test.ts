@@ -121,7 +121,9 @@ test('an offered file becomes the copy if its blob is new and has no other link'
     assert.is(await readFile(join(folder, 'copy'), 'utf8'), 'new');
     assert.is((await stat(join(folder, 'copy'))).mode & 0o777, 0o755);
     assert.ok(await content.copyTo(digest, join(folder, 'second'), 0o644));
-    const inodes = await Promise.all([join(folder, 'copy'), join(folder, 'second'), blob(digest)].map(async (path) => (await stat(path)).ino));
+    const inodes = await Promise.all(
+      [join(folder, 'copy'), join(folder, 'second'), blob(digest)].map(async (path) => (await stat(path)).ino),
+    );
     assert.is(new Set(inodes).size, 3);
     const linked = join(tmpDir, 'linked');
     await writeFile(linked, 'linked');
