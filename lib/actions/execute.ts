@@ -27,7 +27,8 @@ import { libraryMounts, libraryPlaces, runTraced, tracedArgv, tracerPlace } from
 import type { Trace } from './sandbox/tracer.ts';
 import type { Violation } from './sandbox/witness.ts';
 import type { CacheFolder } from '../cache/cache-folder.ts';
-import { cannot } from '../core/errors.ts';
+import { cannot, errnoOf } from '../core/errors.ts';
+import type { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { encodePath } from '../core/paths.ts';
 import { run } from '../core/sh.ts';
@@ -82,8 +83,7 @@ export async function execute(action: Action, sandbox: Sandbox, cache: CacheFold
     if (output.printedTooMuch) throw cannot(`build ${action.label}`, `its command printed more than ${formatBytes(mostOutputBytes)}`);
     if (output.exitCode !== 0) {
       if (/No space left on device/.test(output.stderr) || (await isFull(stage, output.stderr))) {
-        const hint = 'free some space, or choose another folder with --cache DIR';
-        throw cannot(`build ${action.label}`, 'no space left on the device', { blame: 'host', hint });
+        throw noSpace(action);
       }
       return { ok: false, stdout: output.stdout, stderr: output.stderr, exitCode: output.exitCode, ...(trace ? { trace } : {}) };
     }
@@ -92,7 +92,7 @@ export async function execute(action: Action, sandbox: Sandbox, cache: CacheFold
     const bare = sandbox.kind === 'none';
     const hostPaths = bare ? Object.values({ ...view.readOnly, ...view.writable }) : [];
     const target = (written: string): string => (bare ? toPlaces(written, view) : written);
-    const folder = { dir: outDir, spare: join(stage, 'unnamed'), taken, target, hostPaths };
+    const folder = { dir: outDir, spare: join(stage, 'unnamed'), taken, target, hostPaths, sharesFiles: action.incremental !== undefined };
     const { artifacts, holdsHostPath } = await collectOutputs(folder, cache);
     const result = {
       artifacts: action.record.kind === 'rustc' ? onlyFiles(artifacts) : artifacts,
@@ -101,9 +101,16 @@ export async function execute(action: Action, sandbox: Sandbox, cache: CacheFold
       durationMs: Math.round(output.durationMs),
     };
     return { ok: true, result, shareable: !holdsHostPath, startedMs, ...(trace ? { trace } : {}) };
+  } catch (error) {
+    throw errnoOf(error) === 'ENOSPC' ? noSpace(action, error) : error;
   } finally {
     cache.discard(stage);
   }
+}
+
+function noSpace({ label }: Action, cause?: unknown): Failure {
+  const hint = 'free some space, or choose another folder with --cache DIR';
+  return cannot(`build ${label}`, 'no space left on the device', { blame: 'host', hint, cause });
 }
 
 /**

@@ -1,10 +1,11 @@
 // Tokens limit how many of the project's processes and their threads run at once. One process may always run.
 import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { outputOf } from '../core/sh.ts';
 import { openJobserver } from './jobserver.ts';
 import type { Jobserver } from './jobserver.ts';
 
@@ -24,6 +25,41 @@ async function withJobserver(jobs: number, use: (jobserver: Jobserver) => Promis
 test('one can be opened in the same folder after another was closed', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'bloomery-jobserver-'));
   for (let times = 0; times < 2; times++) (await openJobserver(dir, 1, context)).close();
+  await rm(dir, { recursive: true });
+});
+
+test('the pipe of an earlier build is used again, without its tokens, unless another build has it', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'bloomery-jobserver-'));
+  const [first, second, spare] = [join(dir, '1'), join(dir, '2'), join(dir, 'spare')];
+  await Promise.all([mkdir(first), mkdir(second)]);
+  const inode = async (path: string): Promise<number> => (await stat(path)).ino;
+  const tokens = ({ path }: Jobserver): number => {
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const count = readSync(fd, Buffer.alloc(10));
+    closeSync(fd);
+    return count;
+  };
+  const one = await openJobserver(first, 3, context, spare);
+  const before = await inode(one.path);
+  const other = await openJobserver(second, 1, context, spare);
+  assert.is.not(await inode(other.path), before);
+  other.close();
+  one.close();
+  assert.is(await inode(spare), before);
+  const again = await openJobserver(first, 2, context, spare);
+  assert.equal([await inode(again.path), tokens(again)], [before, 2]);
+  again.close();
+  for (const [what, make] of Object.entries({
+    'a file': () => writeFile(spare, '', { mode: 0o600 }),
+    'a folder': () => mkdir(spare),
+    'a pipe for all': () => outputOf('make a pipe', ['mkfifo', '-m', '666', spare], { cwd: dir, env: {} }),
+  })) {
+    await rm(spare, { recursive: true, force: true });
+    await make();
+    const fresh = await openJobserver(first, 1, context, spare);
+    assert.is((await stat(fresh.path)).mode & 0o170777, 0o010600, what);
+    fresh.close();
+  }
   await rm(dir, { recursive: true });
 });
 

@@ -2,7 +2,7 @@
 // have ended, the folder may contain entries of any kind, name, depth and permissions. Some artifacts are
 // complete before that: rustc reports that it has written the metadata of a crate, and then continues with
 // code generation. It also reports that it has linked a file. No link is followed here.
-import { chmodSync, createReadStream, lstatSync, renameSync, statSync } from 'node:fs';
+import { chmodSync, copyFileSync, createReadStream, lstatSync, renameSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { basename, join, posix } from 'node:path';
 import type { Action, Artifact, FileArtifact } from './action.ts';
@@ -23,6 +23,8 @@ export interface OutputFolder {
   readonly target: (written: string) => string;
   /** Paths of the host that no file should contain. */
   readonly hostPaths: readonly string[];
+  /** Whether a file of the folder may be linked to the incremental state, so that it is stored as a copy. */
+  readonly sharesFiles: boolean;
 }
 
 export interface Collected {
@@ -36,7 +38,10 @@ export interface Collected {
  * Moves all files of the folder into the store. Empty folders and links are kept as they are. Pipes, sockets
  * and devices are left out. Permissions that would lock out the owner are changed.
  */
-export async function collectOutputs({ dir, spare, taken, target, hostPaths }: OutputFolder, cache: CacheFolder): Promise<Collected> {
+export async function collectOutputs(
+  { dir, spare, taken, target, hostPaths, sharesFiles }: OutputFolder,
+  cache: CacheFolder,
+): Promise<Collected> {
   const paths = new TreePaths();
   const artifacts: Artifact[] = [];
   let holdsHostPath = false;
@@ -57,6 +62,10 @@ export async function collectOutputs({ dir, spare, taken, target, hostPaths }: O
         cache.content.offer(before.artifact.digest, place);
       }
       return { ...before.artifact, executable };
+    }
+    if (sharesFiles && about.nlink > 1) {
+      copyFileSync(place, `${spare}-copy`);
+      place = `${spare}-copy`;
     }
     const { digest, sizeBytes } = await cache.content.adoptFile(place);
     return { kind: 'file', path, digest, sizeBytes, executable };
@@ -153,8 +162,9 @@ const leastHashedEarly = MiB;
  * Watches for announced artifacts in `outDir`. The pipelined artifact `early` is stored when it is announced,
  * and other large files are copied and hashed: a linked program exists 10 to 20 ms before rustc and the
  * sandbox have ended. The copy becomes the blob, because the command could still write to the file itself. The
- * file is offered as a copy of the blob, which the output folder of the build needs. The command may announce anything: a path that does not lead to a regular file is ignored, and
- * the dependents wait until the command has ended.
+ * file is offered as a copy of the blob, which the output folder of the build needs. The command may announce
+ * anything: a path that does not lead to a regular file is ignored, and the dependents wait until the command
+ * has ended.
  */
 export function watchEarly(early: Action['early'], outDir: string, cache: CacheFolder): EarlyWatch {
   let rest = '';

@@ -45,6 +45,31 @@ test('leftovers of a killed process are removed even if nobody has permission to
   });
 });
 
+test('postponed work is done later, at the latest when it is asked for or the cache is closed', async () => {
+  await withScratch(async ({ reopen, cache }) => {
+    const done: string[] = [];
+    const work = (name: string) => async (): Promise<string> => {
+      done.push(name);
+      return name;
+    };
+    const [first, failing] = [cache.later(work('first')), cache.later(() => Promise.reject(new Error('no')))];
+    const caught = failing.catch((error: unknown) => String(error));
+    assert.equal(done, []);
+    cache.catchUp();
+    assert.equal([done, await first, await caught], [['first'], 'first', 'Error: no']);
+    assert.is(await cache.later(work('by itself')), 'by itself');
+    const other = await reopen();
+    const [folder, last] = [join(other.tmpDir, 'folder'), other.later(work('last'))];
+    await mkdir(folder);
+    other.discard(folder);
+    assert.equal((await readdir(other.tmpDir)).includes('folder'), true);
+    other.tidy();
+    assert.equal((await readdir(other.tmpDir)).includes('folder'), false);
+    await other.close();
+    assert.is(await last, 'last');
+  });
+});
+
 test('closing removes the folder of the process', async () => {
   await withScratch(async ({ reopen, cache }) => {
     const other = await reopen();

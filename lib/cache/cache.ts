@@ -34,6 +34,7 @@ export function withDigests(folder: CacheFolder): Cache {
     digests,
     again: () => withDigests({ ...folder, close: async () => undefined }),
     async close() {
+      folder.tidy(); // on a full disk, the digests need the space
       try {
         await digests.save();
       } finally {

@@ -1,6 +1,6 @@
 // The content store returns the stored bytes or nothing, and never other bytes, whatever happened to its
 // files.
-import { chmod, mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -103,6 +103,60 @@ test('a copy has the mode asked for and no partial file is left next to it', asy
     assert.ok(await content.copyTo(digest, join(folder, 'text'), 0o600));
     assert.equal(await filesBelow(folder), ['text', 'tool']);
     assert.equal([(await stat(join(folder, 'tool'))).mode & 0o777, (await stat(join(folder, 'text'))).mode & 0o777], [0o755, 0o600]);
+  });
+});
+
+test('an offered file becomes the copy if its blob is new and has no other link', async () => {
+  await withScratch(async ({ cache: { content, tmpDir }, folder, write, blob }) => {
+    const offered = async (name: string, text: string): Promise<Digest> => {
+      const { digest } = await content.adoptFile(await write(name, text));
+      const path = join(tmpDir, name);
+      await writeFile(path, text);
+      content.offer(digest, path);
+      assert.not(await exists(path));
+      return digest;
+    };
+    const digest = await offered('a', 'new');
+    assert.ok(await content.copyTo(digest, join(folder, 'copy'), 0o755));
+    assert.is(await readFile(join(folder, 'copy'), 'utf8'), 'new');
+    assert.is((await stat(join(folder, 'copy'))).mode & 0o777, 0o755);
+    assert.ok(await content.copyTo(digest, join(folder, 'second'), 0o644));
+    const inodes = await Promise.all(
+      [join(folder, 'copy'), join(folder, 'second'), blob(digest)].map(async (path) => (await stat(path)).ino),
+    );
+    assert.is(new Set(inodes).size, 3);
+    const linked = join(tmpDir, 'linked');
+    await writeFile(linked, 'linked');
+    await link(linked, join(tmpDir, 'other'));
+    const other = (await content.adoptFile(join(tmpDir, 'other'))).digest;
+    content.offer(other, linked);
+    assert.ok(await content.copyTo(other, join(folder, 'third'), 0o644));
+    await writeFile(join(folder, 'third'), 'changed');
+    assert.is((await content.read(other))?.toString(), 'linked');
+  });
+});
+
+test('a file that is stored again keeps its intact blob, and replaces a damaged one', async () => {
+  await withScratch(async (scratch) => {
+    const { cache, write, blob } = scratch;
+    const { digest } = await cache.content.adoptFile(await write('a', 'text'));
+    const { ino } = await stat(blob(digest));
+    const path = await write('b', 'text');
+    await cache.content.adoptFile(path);
+    assert.equal([(await stat(blob(digest))).ino, await exists(path)], [ino, false]);
+    await flip(scratch, digest);
+    await cache.content.adoptFile(await write('c', 'text'));
+    assert.is((await (await scratch.reopen()).content.read(digest))?.toString(), 'text');
+  });
+});
+
+test('a large file that a copy replaces is gone', async () => {
+  await withScratch(async ({ cache: { content }, folder }) => {
+    const bytes = (value: number): Buffer => Buffer.alloc(200_000, value);
+    for (const value of [1, 2, 3]) assert.ok(await content.copyTo(await content.putBytes(bytes(value)), join(folder, 'copy'), 0o644));
+    assert.ok((await readFile(join(folder, 'copy'))).equals(bytes(3)));
+    while ((await filesBelow(folder)).length > 1) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(await filesBelow(folder), ['copy']);
   });
 });
 

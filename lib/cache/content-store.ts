@@ -13,7 +13,8 @@ import {
   statSync,
   utimesSync,
 } from 'node:fs';
-import { copyFile, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { copyFile, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -21,7 +22,7 @@ import type { Digest } from '../core/digest.ts';
 import { digestBytes, digestFile, finished, sha256 } from '../core/digest.ts';
 import { absentAsUndefined, errnoOf, hasErrno } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
-import { makeFolder, renameInto, replaceFile, statOrAbsent, unlinkLater } from '../core/paths.ts';
+import { makeFolder, renameInto, replaceFile, unlinkLater } from '../core/paths.ts';
 
 export interface ContentStore {
   /** Stores bytes and returns their digest. */
@@ -127,8 +128,9 @@ class FolderStore implements ContentStore {
     const spare = this.#sparePath();
     renameSync(path, spare);
     const { nlink } = statSync(spare);
-    // a link to it could be in the store too, and a copy may be written to
-    if (nlink > 1 || this.#spares.has(digest)) return unlinkLater(spare);
+    // A link to it could be in the store too, and a copy may be written to. If the blob is not new, the files
+    // of the user probably have its bytes already.
+    if (nlink > 1 || this.#spares.has(digest) || !this.#stored.has(digest)) return unlinkLater(spare);
     this.#spares.set(digest, spare);
     const [oldest] = this.#spares;
     if (oldest === undefined || this.#spares.size <= mostSpares) return;
@@ -144,7 +146,7 @@ class FolderStore implements ContentStore {
   }
 
   async has(digest: Digest): Promise<boolean> {
-    return this.#doubtful ? this.holds(digest) : (await absentAsUndefined(stat(this.#place(digest)))) !== undefined;
+    return this.#doubtful ? this.holds(digest) : this.#stat(digest) !== undefined;
   }
 
   holds(digest: Digest): Promise<boolean> {
@@ -218,9 +220,14 @@ class FolderStore implements ContentStore {
   /** Returns the digest of the copied bytes. Blobs that this process has just stored are not hashed again. */
   async #copy(digest: Digest, to: string, mode: number): Promise<Digest> {
     const from = this.#place(digest);
-    if (!this.#stored.has(digest) || !isSealed(await stat(from))) return await copyHashing(from, to, mode);
+    if (!this.#stored.has(digest) || !isSealed(statSync(from))) return await copyHashing(from, to, mode);
     await copyFile(from, to, constants.COPYFILE_FICLONE);
     return digest;
+  }
+
+  /** Synchronous, because a build asks for hundreds of blobs. */
+  #stat(digest: Digest): Stats | undefined {
+    return statSync(this.#place(digest), { throwIfNoEntry: false });
   }
 
   #place(digest: Digest): string {
@@ -250,7 +257,7 @@ class FolderStore implements ContentStore {
    */
   #keep(digest: Digest): boolean {
     const path = this.#place(digest);
-    const before = statSync(path, { throwIfNoEntry: false });
+    const before = this.#stat(digest);
     if (!before || this.#doubtful || !isSealed(before)) return false;
     try {
       utimesSync(path, before.mtime, before.mtime);
@@ -262,7 +269,7 @@ class FolderStore implements ContentStore {
 
   async #verify(digest: Digest): Promise<boolean> {
     const path = this.#place(digest);
-    const before = statOrAbsent(statSync, path); // an asynchronous stat takes ten times as long
+    const before = this.#stat(digest);
     if (before && isSealed(before) && !this.#doubtful) return true;
     const actual = await absentAsUndefined(digestFile(path));
     if (actual !== undefined && actual !== digest) await this.#drop(digest);

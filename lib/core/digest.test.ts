@@ -1,11 +1,22 @@
 // A digest identifies content. Equal values have equal digests, even if their fields were added in another
 // order. Different values have different digests.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { byCodeUnit, canonicalJson, digestBytes, digestFile, digestFileSync, digestRecord, finished, isDigest, sha256 } from './digest.ts';
+import {
+  byCodeUnit,
+  canonicalJson,
+  copyWithDigest,
+  digestBytes,
+  digestFile,
+  digestFileSync,
+  digestRecord,
+  finished,
+  isDigest,
+  sha256,
+} from './digest.ts';
 import type { Json } from './digest.ts';
 
 /** A value from a seed: every kind of JSON, keys that sort differently by locale, nested a few deep. */
@@ -103,6 +114,23 @@ test('only 64 lower-case hex digits are a digest', () => {
   assert.ok(isDigest(good));
   const bad = [good.toUpperCase(), good.slice(1), `${good}0`, `${good}\n`, `sha256:${good}`, 7, undefined];
   for (const text of bad) assert.not(isDigest(text), String(text));
+});
+
+test('a copy has the bytes of its digest, whatever its size', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'bloomery-digest-'));
+  try {
+    for (const size of [0, 1, 1 << 20, (1 << 20) + 1, 5 << 20]) {
+      const bytes = Buffer.from(Uint8Array.from({ length: size }, (_, index) => (index * 7) ^ (index >> 8)));
+      const [from, to] = [join(dir, `from-${size}`), join(dir, `to-${size}`)];
+      await writeFile(from, bytes);
+      assert.is(await copyWithDigest(from, to), digestBytes(bytes));
+      assert.ok((await readFile(to)).equals(bytes));
+    }
+    const error: unknown = await copyWithDigest(join(dir, 'from-1'), join(dir, 'to-1')).catch((reason: unknown) => reason);
+    assert.instance(error, Error);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
 });
 
 test.run();

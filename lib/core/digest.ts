@@ -3,7 +3,7 @@
 // digest.
 import { createHash, hash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
-import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync, write } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { encodePath } from './paths.ts';
 
@@ -52,22 +52,40 @@ export async function digestFile(path: string): Promise<Digest> {
   }
 }
 
-/** Copies a file to a new file and returns the digest of the bytes. They are read only once. */
+/**
+ * Copies a file to a new file and returns the digest of the copied bytes. Each piece is written by another
+ * thread while the next one is hashed.
+ */
 export async function copyWithDigest(from: string, to: string): Promise<Digest> {
   const [source, target] = [openSync(from, 'r'), openSync(to, 'wx', 0o600)];
+  let writing: Promise<void> = Promise.resolve();
   try {
     const whole = createHash('sha256');
-    for (let pieces = 1; ; pieces++) {
-      const bytesRead = readSync(source, piece, 0, piece.length, null);
+    const pieces = [Buffer.allocUnsafeSlow(copiedPieceBytes), Buffer.allocUnsafeSlow(copiedPieceBytes)] as const;
+    for (let [now, next] = pieces; ; [now, next] = [next, now]) {
+      const bytesRead = readSync(source, now, 0, now.length, null);
+      whole.update(now.subarray(0, bytesRead));
+      await writing;
       if (bytesRead === 0) return finished(whole);
-      whole.update(piece.subarray(0, bytesRead));
-      for (let written = 0; written < bytesRead;) written += writeSync(target, piece, written, bytesRead - written);
-      if (pieces % piecesAtOnce === 0) await setImmediate();
+      writing = written(target, now.subarray(0, bytesRead));
     }
   } finally {
+    await writing.catch(() => undefined); // the descriptor is in use until then
     closeSync(source);
     closeSync(target);
   }
+}
+
+const copiedPieceBytes = 1 << 20;
+
+/** Writes all bytes at the file's position. The call starts the write at once, unlike that of a promise. */
+function written(file: number, bytes: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    write(file, bytes, (error, count) => {
+      if (error) reject(error);
+      else resolve(count < bytes.length ? written(file, bytes.subarray(count)) : undefined);
+    });
+  });
 }
 
 /** Synchronous, for thousands of small files: a buffer and a stat call for each would be slower by a tenth. */

@@ -42,6 +42,8 @@ export interface RecordedLooks extends Looks {
   present(path: string): Digest | undefined;
   /** Notes a file that was just written with these bytes, so that the next run does not read it. */
   learn(path: string, digest: Digest): void;
+  /** Does a part of the work of `record` before, while the process waits for a command. */
+  prepareRecord(): void;
   /** Returns all observations so far. */
   record(): WrittenLooks;
   /**
@@ -122,6 +124,10 @@ class ObservedDigests implements RecordedLooks {
     const stats = statOrAbsent(statSync, path);
     const value = stats && this.#contents.learn(path, stats, digest);
     if (value !== undefined) this.#learned.set(path, value);
+  }
+
+  prepareRecord(): void {
+    this.#trees.prepare();
   }
 
   record(): WrittenLooks {

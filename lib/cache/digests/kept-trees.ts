@@ -18,6 +18,8 @@ export class KeptTrees {
   readonly #trees = new Map<string, KeptTree>();
   /** Trees whose digest was used. Their rows are conditions of the next record. */
   readonly #used = new Set<KeptTree>();
+  /** The rows of the used trees, unless another one was used since. */
+  #rows: { readonly trees: number; readonly rows: KeptRows } | undefined;
 
   /** Adds the trees of a checked record. */
   add({ looks, changed }: CheckedLooks): void {
@@ -45,8 +47,13 @@ export class KeptTrees {
     for (const [question, { dir }] of this.#trees) if (path === dir || path.startsWith(`${dir}/`)) this.#trees.delete(question);
   }
 
-  /** Returns the rows of all used trees. */
+  /** Returns the rows of all used trees. Collecting them takes some milliseconds, so it may be called before. */
   rows(): KeptRows {
+    if (this.#rows?.trees !== this.#used.size) this.#rows = { trees: this.#used.size, rows: this.#collected() };
+    return this.#rows.rows;
+  }
+
+  #collected(): KeptRows {
     const files: TablePart[] = [];
     const folders: TablePart[] = [];
     const others: OtherLook[] = [];

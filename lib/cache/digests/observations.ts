@@ -217,6 +217,11 @@ export class TreeDigests {
     return this.#kept.has(dir);
   }
 
+  /** Collects the rows of kept trees for `looks`. */
+  prepare(): void {
+    this.#kept.rows();
+  }
+
   /** Forgets what is known of trees around the path from an earlier run, and does not record their digests. */
   forget(path: string): void {
     this.#kept.forget(path);

@@ -9,10 +9,10 @@ const root = join(import.meta.dirname, '../../..');
 /** Number of files with the task itself and with type imports. Lower a limit when the closure shrinks, and raise it only with a reason. */
 const most: Readonly<Record<string, number>> = {
   'test-boot.ts': 59,
-  'tasks/build.ts': 260,
+  'tasks/build.ts': 261,
   'tasks/cache.ts': 31,
   'tasks/closure.ts': 36,
-  'tasks/crates.ts': 96,
+  'tasks/crates.ts': 97,
   'tasks/explain.ts': 23,
   'tasks/fetch.ts': 45,
   'tasks/image.ts': 41,

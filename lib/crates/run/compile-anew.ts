@@ -49,7 +49,12 @@ export async function compileAnew(
 ): Promise<{ readonly compiled: Compiled; readonly answer: BuildAnswer | undefined }> {
   const { cache, handOver } = options;
   const told = new Map<string, Told[]>();
+  let isPrepared = false;
   const report = (event: Event): void => {
+    if (event.kind === 'unit-started' && !isPrepared) {
+      isPrepared = true;
+      void cache.later(async () => cache.digests.prepareRecord()); // while the first command runs
+    }
     if (event.kind === 'unit-finished' || event.kind === 'diagnostic') told.set(event.unit, [...(told.get(event.unit) ?? []), event]);
     context.report(event);
   };
