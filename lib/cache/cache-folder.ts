@@ -9,6 +9,7 @@ import type { Report } from '../core/events.ts';
 import { makeFolder, removeTree } from '../core/paths.ts';
 import { openContentStore } from './content-store.ts';
 import type { ContentStore } from './content-store.ts';
+import { Leftovers } from './leftovers.ts';
 import { Postponed } from './postponed.ts';
 import { layout, openRecords } from './records.ts';
 import type { Records } from './records.ts';
@@ -44,7 +45,7 @@ export async function openCacheFolder(dir: string, pid: number, report: Report):
     await makeFolder(join(home, 'tmp'));
     sweep(join(home, 'tmp'));
     const tmpDir = mkdtempSync(join(home, 'tmp', `${pid}-`));
-    const [postponed, leftovers] = [new Postponed(), new Postponed()];
+    const [postponed, leftovers] = [new Postponed(), new Leftovers()];
     return {
       root: dir,
       dir: home,
@@ -53,14 +54,11 @@ export async function openCacheFolder(dir: string, pid: number, report: Report):
       records: (kind, is) => openRecords(join(home, kind), tmpDir, is, report),
       later: (work) => postponed.add(work),
       catchUp: () => postponed.do(),
-      discard(path) {
-        // what cannot be removed now is removed when this process has ended
-        void leftovers.add(() => removeTree(path));
-      },
-      tidy: () => leftovers.do(),
+      discard: (path) => leftovers.add(path),
+      tidy: () => leftovers.removeAll(),
       async close() {
         postponed.do();
-        leftovers.do();
+        leftovers.removeAll();
         removeTree(tmpDir);
       },
     };

@@ -1,5 +1,5 @@
-// Work that other work need not wait for: results of finished units are stored, and their folders removed,
-// after the units that depend on them have started. What is left when the process is killed is in its folder
+// Work that other work need not wait for: results of finished units are stored after the units that depend on
+// them have started. What is left when the process is killed is in its folder
 // in the cache, which the next process removes.
 
 /** Time after which postponed work is done, in ms. By then, the units that have become ready were started. */

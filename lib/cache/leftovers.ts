@@ -1,0 +1,65 @@
+// Folders of finished work, which are removed while this process waits for something else. A folder of an
+// action may have a thousand files. To remove them at once would delay other work by 30 ms, so they are removed
+// in short turns.
+import { readdirSync, rmdirSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { removeTree } from '../core/paths.ts';
+
+/** Time before the first turn, and between two turns, in ms. By then, units that have become ready were started. */
+const [delayMs, restMs] = [30, 4];
+/** Length of a turn, in ms. */
+const turnMs = 1;
+
+export class Leftovers {
+  readonly #folders: string[] = [];
+  #removal: Iterator<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** Removes a folder a little later. */
+  add(folder: string): void {
+    this.#folders.push(folder);
+    this.#timer ??= setTimeout(() => this.#turn(), delayMs).unref();
+  }
+
+  /** Removes all folders now. What cannot be removed is removed when this process has ended. */
+  removeAll(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#removal = undefined;
+    for (const folder of this.#folders.splice(0)) removeTree(folder);
+  }
+
+  #turn(): void {
+    const endMs = performance.now() + turnMs;
+    this.#timer = undefined;
+    while (performance.now() < endMs) {
+      const [folder] = this.#folders;
+      if (folder === undefined) return;
+      if (this.#isRemoved(folder)) this.#folders.shift();
+    }
+    if (this.#folders.length > 0) this.#timer = setTimeout(() => this.#turn(), restMs).unref();
+  }
+
+  /** Removes one entry. Returns whether the folder is gone. */
+  #isRemoved(folder: string): boolean {
+    this.#removal ??= removed(folder);
+    try {
+      if (this.#removal.next().done !== true) return false;
+    } catch {
+      removeTree(folder); // it has unusual names or permissions
+    }
+    this.#removal = undefined;
+    return true;
+  }
+}
+
+/** Removes a folder, and stops after each of its entries. */
+function* removed(folder: string): Generator<void> {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) yield* removed(path);
+    else unlinkSync(path);
+    yield;
+  }
+  rmdirSync(folder);
+}
