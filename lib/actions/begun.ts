@@ -14,6 +14,7 @@ import { isTable, isText, isTexts, isTextTable, orNull } from '../core/stored-va
 type Slot = NonNullable<Action['slot']>;
 
 export class Begun {
+  readonly #label: string;
   readonly #same: string;
   readonly #execution: Promise<Execution | undefined>;
   readonly #abort = new AbortController();
@@ -26,6 +27,7 @@ export class Begun {
 
   /** Starts the action. Its command runs as soon as `slot` runs it. */
   constructor(action: Action, sandbox: Sandbox, cache: CacheFolder, slot: Slot) {
+    this.#label = action.label;
     this.#same = comparable(action, sandbox);
     const there = (artifact: Artifact): void => {
       this.#early = artifact;
@@ -50,7 +52,7 @@ export class Begun {
    * may throw. `signal` stops the execution. The slot of the wanted action is not used.
    */
   async take(action: Action, sandbox: Sandbox, signal: AbortSignal, taken: () => void = () => undefined): Promise<Execution | undefined> {
-    if (this.#isTaken || comparable(action, sandbox) !== this.#same) return undefined;
+    if (!this.isOf(action) || comparable(action, sandbox) !== this.#same) return undefined;
     taken();
     this.#isTaken = true;
     const stop = (): void => this.#abort.abort(signal.reason);
@@ -65,6 +67,11 @@ export class Begun {
     } finally {
       signal.removeEventListener('abort', stop);
     }
+  }
+
+  /** Whether the execution may be of this action: its label is the same, and no build has taken it. */
+  isOf({ label }: Action): boolean {
+    return !this.#isTaken && label === this.#label;
   }
 
   /** Stops the command if it still runs, and waits for its end. */

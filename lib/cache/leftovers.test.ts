@@ -11,6 +11,7 @@ async function withFolders(use: (dir: string) => Promise<void>): Promise<void> {
   try {
     for (const folder of ['one/deep/er', 'two', 'kept']) await mkdir(join(dir, folder), { recursive: true });
     for (let serial = 0; serial < 3000; serial++) await writeFile(join(dir, 'one/deep', `${serial}`), '');
+    await writeFile(join(dir, 'one/large'), Buffer.alloc(3 << 20));
     await writeFile(join(dir, 'kept/file'), '');
     await symlink('../kept', join(dir, 'two/link'));
     await writeFile(Buffer.concat([Buffer.from(`${dir}/two/`), Buffer.of(0xff)]), '');

@@ -1,9 +1,10 @@
 // Folders of finished work, which are removed while this process waits for something else. A folder of an
 // action may have a thousand files. To remove them at once would delay other work by 30 ms, so they are removed
 // in short turns.
-import { readdirSync, rmdirSync, unlinkSync } from 'node:fs';
+import { lstatSync, readdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { removeTree } from '../core/paths.ts';
+import { removeTree, unlinkLater } from '../core/paths.ts';
+import { MiB } from '../core/sizes.ts';
 
 /** Time before the first turn, and between two turns, in ms. By then, units that have become ready were started. */
 const [delayMs, restMs] = [30, 4];
@@ -53,13 +54,24 @@ export class Leftovers {
   }
 }
 
-/** Removes a folder, and stops after each of its entries. */
-function* removed(folder: string): Generator<void> {
+/** Removes a folder, and stops after each of its entries. `top` is the outermost folder. */
+function* removed(folder: string, top = folder): Generator<void> {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) yield* removed(path);
-    else unlinkSync(path);
+    if (entry.isDirectory()) yield* removed(path, top);
+    else if (lstatSync(path).size < largeBytes) unlinkSync(path);
+    else {
+      const aside = `${top}-${serial++}`;
+      renameSync(path, aside);
+      unlinkLater(aside);
+    }
     yield;
   }
   rmdirSync(folder);
 }
+
+/** Another thread frees files from this size on, which takes 1 ms per 3 MB. */
+const largeBytes = MiB;
+
+/** Distinguishes large files on their way out, which are next to their folder. */
+let serial = 0;

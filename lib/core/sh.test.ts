@@ -214,24 +214,28 @@ test('an abort does not wait for a process that left its group', async () => {
   });
 });
 
-test('kill -9 of the process that started a child ends the child', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'bloomery-sh-'));
-  try {
-    const script = join(folder, 'parent.ts');
-    await writeFile(
-      script,
-      `
-      import { start } from ${JSON.stringify(new URL('sh.ts', import.meta.url).href)};
-      const child = start(['sh', '-c', 'echo $$ >&2; exec sleep 1000'], { cwd: '/', env: {}, onStderr: (chunk) => process.stderr.write(chunk) });
-      await child.ended;`,
-    );
-    const { child, saidPid } = await puppet(`exec '${process.execPath}' '${script}'`);
-    assert.is.not(saidPid, child.pid, 'the id is that of the grandchild');
-    process.kill(child.pid, 'SIGKILL');
-    assert.is((await child.ended).killedBy, 'SIGKILL');
-    await gone(saidPid);
-  } finally {
-    await rm(folder, { recursive: true });
+test('kill -9 of the process that started a child ends the child, also a sandbox', async () => {
+  const bwrap = ['bwrap', '--dev-bind', '/', '/', '--die-with-parent', '--'];
+  for (const before of [[], bwrap]) {
+    const folder = await mkdtemp(join(tmpdir(), 'bloomery-sh-'));
+    try {
+      const script = join(folder, 'parent.ts');
+      const argv = JSON.stringify([...before, 'sh', '-c', 'echo $$ >&2; exec sleep 1000']);
+      await writeFile(
+        script,
+        `
+        import { start } from ${JSON.stringify(new URL('sh.ts', import.meta.url).href)};
+        const child = start(${argv}, { cwd: '/', env: {}, onStderr: (chunk) => process.stderr.write(chunk) });
+        await child.ended;`,
+      );
+      const { child, saidPid } = await puppet(`exec '${process.execPath}' '${script}'`);
+      assert.is.not(saidPid, child.pid, 'the id is that of the grandchild');
+      process.kill(child.pid, 'SIGKILL');
+      assert.is((await child.ended).killedBy, 'SIGKILL');
+      await gone(saidPid);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   }
 });
 

@@ -154,7 +154,7 @@ export class HeadStart {
   /** Returns the execution that has begun (`Begun.take`), if its files are still those with which it began. */
   async take(action: Action, sandbox: Sandbox, signal: AbortSignal, taken?: () => void): Promise<Execution | undefined> {
     const started = this.#started;
-    if (!started || started.stamps.some(([path, stamp]) => stampOf(path) !== stamp)) return undefined;
+    if (!started?.begun.isOf(action) || started.stamps.some(([path, stamp]) => stampOf(path) !== stamp)) return undefined;
     return await started.begun.take(action, sandbox, signal, taken);
   }
 
