@@ -32,6 +32,19 @@ test('a copy has links to the files of all sessions, and lock files of its own',
     assert.is.not(await inode('copy/crate-1/s-1.lock'), await inode('kept/crate-1/s-1.lock'));
   }));
 
+test('of several sessions of a crate only the newest that has ended is copied', () =>
+  withFolder(async (dir) => {
+    const sessions = ['s-zzzz-1-abc', 's-10000-1-abc', 's-10000-2-def', 's-20000-1-working'];
+    for (const session of sessions) {
+      await mkdir(join(dir, 'kept/crate-1', session), { recursive: true });
+      await writeFile(join(dir, 'kept/crate-1', session, 'a.o'), session);
+      await writeFile(join(dir, `kept/crate-1/${session.slice(0, session.lastIndexOf('-'))}.lock`), '');
+    }
+    await writeFile(join(dir, 'kept/crate-1/other'), '');
+    copyState(join(dir, 'kept'), join(dir, 'copy'));
+    assert.equal(await filesBelow(join(dir, 'copy')), ['crate-1/other', 'crate-1/s-10000-2-def/a.o', 'crate-1/s-10000-2.lock']);
+  }));
+
 test('without a kept state the copy is an empty folder, and a link in its place is not followed', () =>
   withFolder(async (dir) => {
     copyState(join(dir, 'absent'), join(dir, 'one'));

@@ -5,7 +5,9 @@
 // another: rustc would copy them all. rustc removes a file before it writes it, as it does for the links
 // between its own sessions.
 import { linkSync, lstatSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import type { Dirent } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { byCodeUnit } from '../core/digest.ts';
 import { mayHaveLostBytes, removeTree } from '../core/paths.ts';
 
 /** The name of the folder with the state in the output folder. */
@@ -30,7 +32,7 @@ export function copyState(kept: string, to: string): void {
 function linkTree(from: string, to: string, depth: number): void {
   if (!isFolder(from)) return;
   mkdirSync(to);
-  for (const entry of readdirSync(from, { withFileTypes: true })) {
+  for (const entry of withoutOldSessions(readdirSync(from, { withFileTypes: true }))) {
     const [source, target] = [join(from, entry.name), join(to, entry.name)];
     if (mayHaveLostBytes(entry.name)) continue;
     if (entry.isDirectory() && depth < deepest) linkTree(source, target, depth + 1);
@@ -38,6 +40,24 @@ function linkTree(from: string, to: string, depth: number): void {
     else if (entry.isFile() && entry.name.endsWith('.lock')) writeFileSync(target, '');
     else if (entry.isFile()) linkSync(source, target);
   }
+}
+
+/**
+ * Leaves out all sessions of rustc except for the newest that has ended, from which the next one continues. rustc
+ * removes a session only some seconds after its end. A name is "s-TIME-NUMBER-DIGEST", with the digest "working"
+ * until the end, and the lock is "s-TIME-NUMBER.lock" (rustc_incremental, module persist::fs).
+ */
+function withoutOldSessions(entries: readonly Dirent[]): readonly Dirent[] {
+  const ended = entries.flatMap(({ name }) => (/^s-[^-]+-[^-]+-(?!working$)[^-]+$/.test(name) ? [name] : [])).sort(byTime);
+  const newest = ended.at(-1);
+  if (newest === undefined) return entries;
+  const lock = `${newest.slice(0, newest.lastIndexOf('-'))}.lock`;
+  return entries.filter(({ name }) => name === newest || name === lock || !name.startsWith('s-'));
+}
+
+/** Times are numbers to the base 36, so a longer one is later. */
+function byTime(a: string, b: string): number {
+  return a.indexOf('-', 2) - b.indexOf('-', 2) || byCodeUnit(a, b);
 }
 
 /** Replaces the kept state by that of a run. `spare` is an unused path for the state that was there before. */
