@@ -151,11 +151,11 @@ export async function runShut(
   const ignored = [...untraced, '/tmp', ...others].filter((folder) => !counted.some((place) => isBelow(place, [folder])));
   // Scripts run programs of any kind, most of them short ones, which the library would not make faster.
   const library = record.kind === 'rustc' && quiet !== undefined ? libraryMounts(quiet, ignored, stage) : undefined;
-  const words = ['sealed', ...(library ? ['quiet', ...libraryPlaces] : []), ...ignored];
+  const words = ['sealed', ...(library ? ['quiet'] : []), 'ends', ...(library ? libraryPlaces : []), ...ignored];
   const traced = tracedArgv(tracerPlace, record.argv, words, own.mayWrite);
   const wider = { ...view, readOnly: { ...view.readOnly, ...library, [tracerPlace]: tracer } };
   const argv = bubblewrapArgv(sandbox, traced, record.cwd, wider, options.env);
-  return withArgumentFile(argv, 4, stage, (words, files) => runTraced(words, stage, { ...outside, files }));
+  return withArgumentFile(argv, 5, stage, (words, files) => runTraced(words, stage, { ...outside, files }));
 }
 
 /**

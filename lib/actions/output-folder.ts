@@ -162,8 +162,8 @@ const leastHashedEarly = MiB;
  * Watches for announced artifacts in `outDir`. The pipelined artifact `early` is stored when it is announced,
  * and other large files are copied and hashed: a linked program exists 10 to 20 ms before rustc and the
  * sandbox have ended. The copy becomes the blob, because the command could still write to the file itself. The
- * file is offered as a copy of the blob, which the output folder of the build needs. The command may announce
- * anything: a path that does not lead to a regular file is ignored, and the dependents wait until the command
+ * file is offered as a copy of the blob, which the output folder of the build needs. Libraries are not published
+ * there, and hashing them afterwards without a copy is faster. The command may announce anything: a path that does not lead to a regular file is ignored, and the dependents wait until the command
  * has ended.
  */
 export function watchEarly(early: Action['early'], outDir: string, cache: CacheFolder): EarlyWatch {
@@ -174,7 +174,7 @@ export function watchEarly(early: Action['early'], outDir: string, cache: CacheF
   const take = async (path: string): Promise<void> => {
     await withRegularFile(join(outDir, path), async (opened, about) => {
       const isPipelined = path === early?.path;
-      if (!isPipelined && about.size < leastHashedEarly) return;
+      if (!isPipelined && (about.size < leastHashedEarly || isLibrary(path))) return;
       const copy = join(outDir, '..', `early-${path}`);
       const digest = await copyWithDigest(opened, copy).catch((error: unknown) => {
         if (errnoOf(error) === 'EACCES') return undefined; // the command removed the permission to read it
@@ -202,6 +202,10 @@ export function watchEarly(early: Action['early'], outDir: string, cache: CacheF
     },
     settled: () => taking.then(() => taken),
   };
+}
+
+function isLibrary(path: string): boolean {
+  return /\.(?:rlib|rmeta)$/.test(path);
 }
 
 /** Returns the messages of a command without its announcements. */

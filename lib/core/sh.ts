@@ -30,8 +30,12 @@ export interface RunOptions {
    * stopped.
    */
   readonly outputGraceMs?: number;
-  /** Open files that the child gets in addition to its standard streams, as numbers 3, 4, ... */
-  readonly files?: readonly number[];
+  /**
+   * Open files that the child gets in addition to its standard streams, as numbers 3, 4, ... "end" is a pipe to
+   * which the child may write its exit code as a line, when no process is left that could print more. The result
+   * is returned then, although the child itself has not ended.
+   */
+  readonly files?: readonly (number | 'end')[];
 }
 
 export interface RunResult {
@@ -82,6 +86,8 @@ export function start(argv: readonly string[], options: RunOptions): Child {
   let timedOut = false;
   let killTimer: NodeJS.Timeout | undefined;
   const output = new OutputEnd(child, options.outputGraceMs);
+  const end = options.files?.indexOf('end') ?? -1;
+  if (end !== -1) child.stdio[3 + end]?.on('data', (line: Buffer) => output.end(Number.parseInt(line.toString(), 10)));
   const stop = (): void => {
     if (settled || killTimer) return;
     output.waitAtMost(stopGraceMs);
@@ -181,7 +187,7 @@ function spawned(
   const [program = '', ...words] = tether(argv);
   const input = stdin?.length ? 'pipe' : 'ignore';
   // The type of `spawn` does not include further files.
-  const stdio: StdioOptions = [input, 'pipe', 'pipe', ...files];
+  const stdio: StdioOptions = [input, 'pipe', 'pipe', ...files.map((file) => (file === 'end' ? 'pipe' : file))];
   const child = spawn(program, words, { cwd, env, detached: true, stdio }) as ChildProcessByStdio<Writable | null, Readable, Readable>;
   child.on('error', () => undefined); // a child that could not be started has no pid
   child.once('exit', () => {
@@ -227,19 +233,29 @@ class OutputEnd {
     this.#limit();
   }
 
+  /** Takes the exit code that the child announces. The event loop does not wait for its real end. */
+  end(exitCode: number): void {
+    this.#child.unref();
+    this.#take({ exitCode, killedBy: null, heldOpen: false });
+  }
+
   #limit(): void {
     const exit = this.#exit;
     if (!exit || this.#graceMs === undefined || this.#timer) return;
-    this.#timer = setTimeout(() => {
-      // A busy process may run this timer before it has read the pending output. That output is read before
-      // the second callback of setImmediate.
-      setImmediate(() =>
-        setImmediate(() => {
-          for (const stream of [this.#child.stdout, this.#child.stderr]) stream.destroy();
-          this.#resolve({ ...exit, heldOpen: true });
-        }),
-      );
-    }, this.#graceMs);
+    this.#timer = setTimeout(() => this.#take({ ...exit, heldOpen: true }), this.#graceMs);
+  }
+
+  /**
+   * Reads the output that is there, and ends. A busy process may not have read pending output yet. It is read
+   * before the second callback of setImmediate.
+   */
+  #take(ending: Ending): void {
+    setImmediate(() =>
+      setImmediate(() => {
+        for (const stream of this.#child.stdio) stream?.destroy();
+        this.#resolve(ending);
+      }),
+    );
   }
 }
 

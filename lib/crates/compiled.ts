@@ -3,7 +3,8 @@
 // that the linker wrote elsewhere to written/. If there are several targets, each has a subfolder. They are
 // copies, because users change and move their files. A file that already has the right content is not
 // written.
-import { stat, writeFile } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import pLimit from 'p-limit';
 import type { FileArtifact } from '../actions/action.ts';
@@ -13,8 +14,8 @@ import type { Cache } from '../cache/cache.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import { programDigest } from '../cache/digests/content-digests.ts';
 import type { Json } from '../core/digest.ts';
-import { absentAsUndefined, cannotBecause } from '../core/errors.ts';
-import { makeFolder } from '../core/paths.ts';
+import { cannotBecause } from '../core/errors.ts';
+import { makeFolder, statOrAbsent } from '../core/paths.ts';
 import type { BuiltUnit, PlannedUnit } from './plan/planned-unit.ts';
 import type { Project } from './project.ts';
 import type { HeadStart } from './run/head-start.ts';
@@ -206,7 +207,7 @@ export function pathOf(name: string, role: Output['role']): string {
  * DamagedBlob.
  */
 export async function materialize(artifact: FileArtifact, path: string, cache: Cache): Promise<void> {
-  const present = await absentAsUndefined(stat(path));
+  const present = statOrAbsent(statSync, path); // other threads may be busy with the removal of large files
   const fits = present?.isFile() && present.size === artifact.sizeBytes && (present.mode & 0o100) === (artifact.executable ? 0o100 : 0);
   const same = fits && cache.digests.present(path) === (artifact.executable ? programDigest(artifact.digest) : artifact.digest);
   if (!same && !(await cache.content.copyTo(artifact.digest, path, artifact.executable ? 0o755 : 0o644)))

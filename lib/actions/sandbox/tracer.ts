@@ -82,7 +82,7 @@ export function tracedArgv(
 
 /**
  * Runs a command line that starts the tracer (`tracedArgv`), in a sandbox or not. The log is an unlinked file
- * in `folder`.
+ * in `folder`. The next file of the child is a pipe, to which a tracer with the word "ends" writes the exit code.
  */
 export async function runTraced(
   argv: readonly string[],
@@ -93,7 +93,7 @@ export async function runTraced(
   const file = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
   try {
     unlinkSync(path); // no other process can open it, and it needs no cleanup
-    const result = await run(argv, { ...options, files: [file, ...(options.files ?? [])] });
+    const result = await run(argv, { ...options, files: [file, 'end', ...(options.files ?? [])] });
     return { ...result, trace: parseTrace(contentOf(file)) };
   } finally {
     closeSync(file);
