@@ -71,6 +71,13 @@ export interface Action {
    * key.
    */
   readonly incremental?: string;
+  /**
+   * Files of `inputs` that are not stored yet: place -> path. They are in the output folder of an action whose
+   * processes have ended.
+   */
+  readonly unstored?: Readonly<Record<string, string>>;
+  /** Called with the output folder when the command has succeeded, before its files are stored. */
+  readonly finished?: (outDir: string) => void;
   /** Folders of which the action gets a writable copy. Changes are discarded. */
   readonly shadowed?: readonly string[];
   /** Runs the command when a processor is free. Inputs are staged before, and outputs are stored after. */

@@ -1,34 +1,46 @@
 // An execution that began before it was known whether it is needed. It is used only for exactly the same
 // action. So a wrong guess costs time and never changes a result.
 import { existsSync } from 'node:fs';
-import { isActionRecord, recordJson } from './action.ts';
+import { filesOfResult, isActionRecord, recordJson } from './action.ts';
 import type { Action, Artifact } from './action.ts';
 import { execute } from './execute.ts';
 import type { Execution } from './execute.ts';
 import type { Bubblewrap, Sandbox } from './sandbox/sandbox.ts';
 import type { CacheFolder } from '../cache/cache-folder.ts';
 import { canonicalJson } from '../core/digest.ts';
-import type { Json } from '../core/digest.ts';
+import type { Digest, Json } from '../core/digest.ts';
 import { isTable, isText, isTexts, isTextTable, orNull } from '../core/stored-values.ts';
 
 type Slot = NonNullable<Action['slot']>;
 
 export class Begun {
-  readonly #label: string;
-  readonly #same: string;
+  readonly #action: Action;
+  readonly #sandbox: Sandbox;
+  readonly #unstored: () => Readonly<Record<string, Digest>> | undefined;
   readonly #execution: Promise<Execution | undefined>;
   readonly #abort = new AbortController();
   #isTaken = false;
+  #outputs: ReadonlyMap<string, Digest> = new Map();
   #early: Artifact | undefined;
   #there: ((artifact: Artifact) => void) | undefined;
 
   /** Resolves when the command of the action runs, or cannot run. */
   readonly started: Promise<unknown>;
 
-  /** Starts the action. Its command runs as soon as `slot` runs it. */
-  constructor(action: Action, sandbox: Sandbox, cache: CacheFolder, slot: Slot) {
-    this.#label = action.label;
-    this.#same = comparable(action, sandbox);
+  /**
+   * Starts the action. Its command runs as soon as `slot` runs it. When the execution is taken, `unstored` returns
+   * the digests of the inputs that were not stored at its start.
+   */
+  constructor(
+    action: Action,
+    sandbox: Sandbox,
+    cache: CacheFolder,
+    slot: Slot,
+    unstored: () => Readonly<Record<string, Digest>> | undefined = () => ({}),
+  ) {
+    this.#action = action;
+    this.#sandbox = sandbox;
+    this.#unstored = unstored;
     const there = (artifact: Artifact): void => {
       this.#early = artifact;
       this.#there?.(artifact);
@@ -42,7 +54,13 @@ export class Begun {
       });
     const heard = { ...action, slot: first, ...(action.early ? { early: { path: action.early.path, there } } : {}) };
     // An error is not final: whoever needs the action then executes it in the usual way.
-    this.#execution = execute(heard, sandbox, cache, { signal: this.#abort.signal, report: () => undefined }).catch(() => undefined);
+    this.#execution = execute(heard, sandbox, cache, { signal: this.#abort.signal, report: () => undefined }).then(
+      (execution) => {
+        if (execution.ok) this.#outputs = new Map(filesOfResult(execution.result).map(({ path, digest }) => [path, digest]));
+        return execution;
+      },
+      () => undefined,
+    );
     this.started = Promise.race([running.promise, this.#execution]);
   }
 
@@ -52,7 +70,7 @@ export class Begun {
    * may throw. `signal` stops the execution. The slot of the wanted action is not used.
    */
   async take(action: Action, sandbox: Sandbox, signal: AbortSignal, taken: () => void = () => undefined): Promise<Execution | undefined> {
-    if (!this.isOf(action) || comparable(action, sandbox) !== this.#same) return undefined;
+    if (!this.isOf(action) || comparable(action, sandbox) !== this.#comparable()) return undefined;
     taken();
     this.#isTaken = true;
     const stop = (): void => this.#abort.abort(signal.reason);
@@ -71,7 +89,19 @@ export class Begun {
 
   /** Whether the execution may be of this action: its label is the same, and no build has taken it. */
   isOf({ label }: Action): boolean {
-    return !this.#isTaken && label === this.#label;
+    return !this.#isTaken && label === this.#action.label;
+  }
+
+  /** Returns the digests of the files that a successful execution has written, by their paths. Empty before its end. */
+  get outputs(): ReadonlyMap<string, Digest> {
+    return this.#outputs;
+  }
+
+  /** Returns the text of everything that the execution depends on. Undefined if a digest is not known. */
+  #comparable(): string | undefined {
+    const { record } = this.#action;
+    const unstored = this.#unstored();
+    return unstored && comparable({ ...this.#action, record: { ...record, inputs: { ...record.inputs, ...unstored } } }, this.#sandbox);
   }
 
   /** Stops the command if it still runs, and waits for its end. */

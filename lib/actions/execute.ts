@@ -18,7 +18,7 @@ import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Action, ActionResult } from './action.ts';
 import { copyState, incrementalFolder, keepState } from './incremental.ts';
-import { collectOutputs, onlyFiles, watchEarly, withoutAnnouncements } from './output-folder.ts';
+import { collectOutputs, filesWithLinks, onlyFiles, watchEarly, withoutAnnouncements } from './output-folder.ts';
 import { isBelow, root } from './place.ts';
 import { bubblewrapArgv, outsideEnv, remapArgs, toHostPaths, toPlaces } from './sandbox/sandbox.ts';
 import type { Bubblewrap, Sandbox, View } from './sandbox/sandbox.ts';
@@ -89,10 +89,12 @@ export async function execute(action: Action, sandbox: Sandbox, cache: CacheFold
     }
     if (action.incremental !== undefined) keepState(state, action.incremental, join(stage, 'incremental-before'));
     if (action.record.kind === 'rustc') shadows.moveWritten(outDir);
+    const shared = action.incremental === undefined ? new Set<string>() : filesWithLinks(outDir);
+    action.finished?.(outDir);
     const bare = sandbox.kind === 'none';
     const hostPaths = bare ? Object.values({ ...view.readOnly, ...view.writable }) : [];
     const target = (written: string): string => (bare ? toPlaces(written, view) : written);
-    const folder = { dir: outDir, spare: join(stage, 'unnamed'), taken, target, hostPaths, sharesFiles: action.incremental !== undefined };
+    const folder = { dir: outDir, spare: join(stage, 'unnamed'), taken, target, hostPaths, shared };
     const { artifacts, holdsHostPath } = await collectOutputs(folder, cache);
     const result = {
       artifacts: action.record.kind === 'rustc' ? onlyFiles(artifacts) : artifacts,

@@ -2,7 +2,7 @@
 // have ended, the folder may contain entries of any kind, name, depth and permissions. Some artifacts are
 // complete before that: rustc reports that it has written the metadata of a crate, and then continues with
 // code generation. It also reports that it has linked a file. No link is followed here.
-import { chmodSync, copyFileSync, createReadStream, lstatSync, renameSync, statSync } from 'node:fs';
+import { chmodSync, copyFileSync, createReadStream, lstatSync, readdirSync, renameSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { basename, join, posix } from 'node:path';
 import type { Action, Artifact, FileArtifact } from './action.ts';
@@ -23,8 +23,8 @@ export interface OutputFolder {
   readonly target: (written: string) => string;
   /** Paths of the host that no file should contain. */
   readonly hostPaths: readonly string[];
-  /** Whether a file of the folder may be linked to the incremental state, so that it is stored as a copy. */
-  readonly sharesFiles: boolean;
+  /** Files at the top of the folder that are also in the incremental state (`filesWithLinks`). They are stored as copies. */
+  readonly shared: ReadonlySet<string>;
 }
 
 export interface Collected {
@@ -39,7 +39,7 @@ export interface Collected {
  * and devices are left out. Permissions that would lock out the owner are changed.
  */
 export async function collectOutputs(
-  { dir, spare, taken, target, hostPaths, sharesFiles }: OutputFolder,
+  { dir, spare, taken, target, hostPaths, shared }: OutputFolder,
   cache: CacheFolder,
 ): Promise<Collected> {
   const paths = new TreePaths();
@@ -63,7 +63,7 @@ export async function collectOutputs(
       }
       return { ...before.artifact, executable };
     }
-    if (sharesFiles && about.nlink > 1) {
+    if (shared.has(path)) {
       copyFileSync(place, `${spare}-copy`);
       place = `${spare}-copy`;
     }
@@ -86,6 +86,12 @@ export async function collectOutputs(
     paths.close();
   }
   return { artifacts, holdsHostPath };
+}
+
+/** Returns the names of files in a folder that have more than one link. */
+export function filesWithLinks(dir: string): ReadonlySet<string> {
+  const names = readdirSync(dir);
+  return new Set(names.filter((name) => (lstatSync(join(dir, name), { throwIfNoEntry: false })?.nlink ?? 0) > 1));
 }
 
 function isExecutable({ mode }: Stats): boolean {

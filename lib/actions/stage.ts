@@ -2,7 +2,18 @@
 // actions produced. It also creates copies of folders that the action may write although their files are
 // read-only. Such a copy has the top level of the folder, and every entry in it is the real one, read-only.
 // Files that a compilation writes there (the linker's map) are moved to its output folder.
-import { chmodSync, copyFileSync, lstatSync, mkdirSync, readdirSync, readlinkSync, realpathSync, renameSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  symlinkSync,
+} from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import type { Action } from './action.ts';
 import { here, hostPath, isBelow, root, writtenFolder } from './place.ts';
@@ -34,11 +45,18 @@ export async function stageInputs(action: Action, stage: string, cache: CacheFol
     const top = topOf(place);
     readOnly[top] = join(stage, top);
   }
+  const { unstored = {} } = action;
   try {
+    // At once, because these files move to the store.
+    for (const [place, path] of Object.entries(unstored)) {
+      folder(dirname(join(stage, place)));
+      linkSync(path, paths.at(join(stage, place)));
+    }
     for (const [place, digest] of Object.entries(inputs)) {
       folder(dirname(join(stage, place)));
       const staged = layout[place];
       const mode = staged === 'program' ? 0o755 : staged === 'data' ? 0o644 : undefined;
+      if (unstored[place] !== undefined) continue;
       await stageFile(digest, paths.at(join(stage, place)), mode, join(stage, 'unnamed'), cache);
     }
     for (const [place, staged] of Object.entries(layout)) if (staged === 'folder') folder(join(stage, place));

@@ -4,6 +4,7 @@
 // the plan demands exactly the same action (lib/actions/begun.ts). So a wrong guess costs time and never
 // changes a result. This module loads hardly more than it needs to find the record.
 import { readFileSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import type { Action } from '../../actions/action.ts';
 import type { Begun } from '../../actions/begun.ts';
 import type { Execution } from '../../actions/execute.ts';
@@ -25,6 +26,8 @@ export interface HeadStartQuestion {
   readonly words: readonly string[];
   readonly pid: number;
 }
+
+type Place = Pick<HeadStartQuestion, 'cacheDir' | 'pid'>;
 
 /** A file that a compilation read: its path on the host, its stamp, and its digest, or null where none is. */
 type FileRow = readonly [path: string, stamp: string, digest: Digest | null];
@@ -67,6 +70,10 @@ interface Started {
   readonly begun: Begun;
   /** The stamps of its files when it began. */
   readonly stamps: readonly (readonly [path: string, stamp: string])[];
+}
+
+/** What all compilations of a process share. */
+interface Shared {
   readonly jobs: number;
   readonly jobserver: Promise<Jobserver>;
 }
@@ -82,8 +89,7 @@ export async function beginCompilation({ cacheDir, words, pid }: HeadStartQuesti
     const known = startablesOf(readRecord(cacheDir, startablesKind, key));
     headStart = new HeadStart(key, known?.units ?? []);
     const chosen = known?.units.find(({ files }) => files.some(hasChanged));
-    const action = chosen && readRecord(cacheDir, actionsKind, actionKeyOf(key, chosen.hash));
-    if (known && chosen && action !== undefined) await headStart.begin(action, chosen.files, known, { cacheDir, pid });
+    if (known && chosen) await headStart.begin(chosen, known, { cacheDir, pid });
   } catch {
     await headStart.close();
   }
@@ -96,7 +102,8 @@ export class HeadStart {
   readonly #abort = new AbortController();
   #folder: CacheFolder | undefined;
   #report: Report | undefined;
-  #started: Started | undefined;
+  readonly #started: Started[] = [];
+  #shared: Shared | undefined;
 
   constructor(key: Digest, known: readonly Startable[]) {
     this.#key = key;
@@ -104,31 +111,58 @@ export class HeadStart {
   }
 
   /**
-   * Starts a stored action, if it is one and everything that it needs exists. Resolves when its command runs.
+   * Starts the compilation of a unit, if everything that it needs exists. Resolves when its command runs. When it
+   * has succeeded, the units that depend on it start at once, as many as may run, while its outputs are stored.
    */
-  async begin(
-    stored: unknown,
-    files: readonly FileRow[],
-    { jobs, sandbox }: Startables,
-    { cacheDir, pid }: Pick<HeadStartQuestion, 'cacheDir' | 'pid'>,
-  ): Promise<void> {
+  async begin(unit: Startable, { jobs, sandbox }: Startables, { cacheDir, pid }: Place): Promise<void> {
     const [{ actionOfStored, Begun, isWhole }, { jobserverPath, jobserverPlace, openJobserver, sparePipe }] = await Promise.all([
       import('../../actions/begun.ts'),
       import('../../actions/jobserver.ts'),
     ]);
     const { isBubblewrap } = await import('../../actions/sandbox/sandbox.ts');
     const { openCacheFolder } = await import('../../cache/cache-folder.ts');
-    const action = actionOfStored(stored);
-    if (!action || action.record.network || !isBubblewrap(sandbox) || !isWhole(action, sandbox)) return;
-    this.#folder = await openCacheFolder(cacheDir, pid, (event: Event) => this.#report?.(event));
-    const jobserver = openJobserver(this.#folder.tmpDir, jobs, { signal: this.#abort.signal }, sparePipe(this.#folder));
+    if (!isBubblewrap(sandbox)) return;
+    const startable = ({ hash }: Startable): Action | undefined => {
+      const action = actionOfStored(readRecord(cacheDir, actionsKind, actionKeyOf(this.#key, hash)));
+      return action && !action.record.network && isWhole(action, sandbox) ? action : undefined;
+    };
+    const action = startable(unit);
+    if (!action) return;
+    const folder = await openCacheFolder(cacheDir, pid, (event: Event) => this.#report?.(event));
+    this.#folder = folder;
+    const jobserver = openJobserver(folder.tmpDir, jobs, { signal: this.#abort.signal }, sparePipe(folder));
     jobserver.catch(() => undefined); // reported when a build needs it
-    const ready = { ...action, ambientMounts: { ...action.ambientMounts, [jobserverPlace]: jobserverPath(this.#folder.tmpDir) } };
-    const stamps = files.map(([path]) => [path, stampOf(path)] as const);
-    // It has a token from its start, as every command.
-    const begun = new Begun(ready, sandbox, this.#folder, async (command) => (await jobserver).hold(command));
-    this.#started = { begun, stamps, jobs, jobserver };
-    await begun.started; // loading modules blocks this process, and should not delay the command
+    this.#shared = { jobs, jobserver };
+    const start = (files: readonly FileRow[], one: Action, unstored?: () => Readonly<Record<string, Digest>> | undefined): Begun => {
+      const ready = { ...one, ambientMounts: { ...one.ambientMounts, [jobserverPlace]: jobserverPath(folder.tmpDir) } };
+      const stamps = files.map(([path]) => [path, stampOf(path)] as const);
+      // It has a token from its start, as every command.
+      const begun = new Begun(ready, sandbox, folder, async (command) => (await jobserver).hold(command), unstored);
+      this.#started.push({ begun, stamps });
+      return begun;
+    };
+    const finished = (outDir: string): void => {
+      const others = this.#known.flatMap(({ hash, files }) => {
+        const other = hash === unit.hash ? undefined : startable({ hash, files });
+        return other && dependsOn(other, unit.hash) ? [{ hash, files, action: other }] : [];
+      });
+      // The others wait for units that have to be compiled before them.
+      const next = others.filter((one) => !others.some(({ hash }) => dependsOn(one.action, hash)));
+      for (const { files, action: other } of next.slice(0, jobs)) {
+        const places = outputsIn(other, unit.hash);
+        const unstored = Object.fromEntries(places.map((place) => [place, join(outDir, basename(place))]));
+        const digests = (): Readonly<Record<string, Digest>> | undefined => {
+          const known = places.flatMap((place) => {
+            const digest = first.outputs.get(basename(place));
+            return digest === undefined ? [] : [[place, digest] as const];
+          });
+          return known.length === places.length ? Object.fromEntries(known) : undefined;
+        };
+        start(files, { ...other, unstored }, digests);
+      }
+    };
+    const first = start(unit.files, { ...action, finished });
+    await first.started; // loading modules blocks this process, and should not delay the command
   }
 
   /** Passes on the opened folder of the cache, if it is the one of `dir`. The caller closes it. */
@@ -146,15 +180,15 @@ export class HeadStart {
    */
   async jobserver(jobs: number, signal: AbortSignal): Promise<Jobserver | undefined> {
     signal.addEventListener('abort', () => this.#abort.abort(signal.reason), { once: true });
-    if (this.#started?.jobs === jobs) return await this.#started.jobserver;
+    if (this.#shared?.jobs === jobs) return await this.#shared.jobserver;
     await this.#stop();
     return undefined;
   }
 
   /** Returns the execution that has begun (`Begun.take`), if its files are still those with which it began. */
   async take(action: Action, sandbox: Sandbox, signal: AbortSignal, taken?: () => void): Promise<Execution | undefined> {
-    const started = this.#started;
-    if (!started?.begun.isOf(action) || started.stamps.some(([path, stamp]) => stampOf(path) !== stamp)) return undefined;
+    const started = this.#started.find(({ begun }) => begun.isOf(action));
+    if (!started || started.stamps.some(([path, stamp]) => stampOf(path) !== stamp)) return undefined;
     return await started.begun.take(action, sandbox, signal, taken);
   }
 
@@ -194,12 +228,21 @@ export class HeadStart {
   }
 
   async #stop(): Promise<void> {
-    const started = this.#started;
-    this.#started = undefined;
-    if (!started) return;
-    await started.begun.stop();
-    (await started.jobserver.catch(() => undefined))?.close();
+    const shared = this.#shared;
+    this.#shared = undefined;
+    // the end of one may start others
+    for (let one = this.#started.pop(); one !== undefined; one = this.#started.pop()) await one.begun.stop();
+    (await shared?.jobserver.catch(() => undefined))?.close();
   }
+}
+
+/** Returns the places of a unit's outputs among the inputs of an action. Their names contain the unit's hash. */
+function outputsIn({ record }: Action, hash: string): readonly string[] {
+  return Object.keys(record.inputs).filter((place) => basename(place).includes(`-${hash}.`));
+}
+
+function dependsOn(action: Action, hash: string): boolean {
+  return outputsIn(action, hash).length > 0;
 }
 
 function actionKeyOf(build: Digest, hash: string): Digest {
