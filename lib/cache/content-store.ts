@@ -23,6 +23,7 @@ import { digestBytes, digestFile, finished, sha256 } from '../core/digest.ts';
 import { absentAsUndefined, errnoOf, hasErrno } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
 import { makeFolder, renameInto, replaceFile, unlinkLater } from '../core/paths.ts';
+import { MiB } from '../core/sizes.ts';
 
 export interface ContentStore {
   /** Stores bytes and returns their digest. */
@@ -37,6 +38,11 @@ export interface ContentStore {
    * The path is gone afterwards. Only the last offered files are kept.
    */
   offer(digest: Digest, path: string): void;
+  /**
+   * Copies a blob that this process has stored, while other work goes on, if it is large and no copy was offered.
+   * `copyTo` uses the copy.
+   */
+  prepare(digest: Digest): void;
   /** Returns the verified bytes of a blob, or undefined if it is absent or was damaged. */
   read(digest: Digest): Promise<Buffer | undefined>;
   /**
@@ -65,6 +71,9 @@ export interface ContentStore {
    */
   copyTo(digest: Digest, path: string, mode: number): Promise<boolean>;
 }
+
+/** Smaller blobs are copied in less than 1 ms. */
+const leastPreparedBytes = MiB;
 
 /** Limit of offered copies. A build of many crates would otherwise fill the disk with them. */
 const mostSpares = 8;
@@ -101,6 +110,8 @@ class FolderStore implements ContentStore {
   readonly #stored = new Set<Digest>();
   /** Offered copies of blobs, the oldest first. */
   readonly #spares = new Map<Digest, string>();
+  /** Copies that were prepared, or are being made. */
+  readonly #copies = new Map<Digest, Promise<void>>();
   #serial = 0;
 
   constructor(dir: string, tmpDir: string, report: Report) {
@@ -131,6 +142,21 @@ class FolderStore implements ContentStore {
     // A link to it could be in the store too, and a copy may be written to. If the blob is not new, the files
     // of the user probably have its bytes already.
     if (nlink > 1 || this.#spares.has(digest) || !this.#stored.has(digest)) return unlinkLater(spare);
+    this.#keepSpare(digest, spare);
+  }
+
+  prepare(digest: Digest): void {
+    const isLarge = (this.#stat(digest)?.size ?? 0) >= leastPreparedBytes;
+    if (!isLarge || !this.#stored.has(digest) || this.#spares.has(digest) || this.#copies.has(digest)) return;
+    const spare = this.#sparePath();
+    const copied = copyFile(this.#place(digest), spare, constants.COPYFILE_FICLONE).then(
+      () => this.#keepSpare(digest, spare),
+      () => unlinkLater(spare), // `copyTo` copies it, or its error names the reason
+    );
+    this.#copies.set(digest, copied);
+  }
+
+  #keepSpare(digest: Digest, spare: string): void {
     this.#spares.set(digest, spare);
     const [oldest] = this.#spares;
     if (oldest === undefined || this.#spares.size <= mostSpares) return;
@@ -181,6 +207,7 @@ class FolderStore implements ContentStore {
   }
 
   async copyTo(digest: Digest, path: string, mode: number): Promise<boolean> {
+    await this.#copies.get(digest);
     if (this.#useSpare(digest, path, mode)) return true;
     const partial = `${path}.partial`;
     try {

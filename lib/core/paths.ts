@@ -226,22 +226,24 @@ export function unlinkLater(path: string): void {
 
 /**
  * Renames `from` to `to` and replaces a file there. ext4 writes a file to the disk before it replaces another
- * one, which takes 1 ms per MB. Therefore a large file at `to` is renamed before, and removed later. For some
- * microseconds there is no file at `to`.
+ * one, which takes 1 ms per MB, and up to 10 ms for a small file. Therefore a file at `to` is renamed before, and
+ * removed later. For some microseconds there is no file at `to`.
  */
 export function replaceFile(from: string, to: string): void {
   const old = lstatSync(to, { throwIfNoEntry: false });
   const aside = `${from}.replaced`;
-  if (!old?.isFile() || old.size < largeFileBytes || !attempt(() => renameSync(to, aside))) return renameSync(from, to);
+  if (!old?.isFile() || !attempt(() => renameSync(to, aside))) return renameSync(from, to);
   try {
     renameSync(from, to);
   } catch (error) {
     attempt(() => renameSync(aside, to));
     throw error;
   }
-  unlinkLater(aside);
+  if (old.size < largeFileBytes) attempt(() => unlinkSync(aside));
+  else unlinkLater(aside);
 }
 
+/** Files from this size on are freed by another thread. */
 const largeFileBytes = 1 << 16;
 
 /**

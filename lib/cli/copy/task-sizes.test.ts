@@ -9,11 +9,11 @@ const root = join(import.meta.dirname, '../../..');
 /** Number of files with the task itself and with type imports. Lower a limit when the closure shrinks, and raise it only with a reason. */
 const most: Readonly<Record<string, number>> = {
   'test-boot.ts': 59,
-  'tasks/build.ts': 261,
-  'tasks/cache.ts': 31,
+  'tasks/build.ts': 262,
+  'tasks/cache.ts': 32,
   'tasks/closure.ts': 36,
-  'tasks/crates.ts': 97,
-  'tasks/explain.ts': 23,
+  'tasks/crates.ts': 98,
+  'tasks/explain.ts': 24,
   'tasks/fetch.ts': 45,
   'tasks/image.ts': 41,
   'tasks/net.ts': 16,

@@ -14,7 +14,7 @@ import type { Sandbox } from '../../actions/sandbox/sandbox.ts';
 import type { CacheFolder } from '../../cache/cache-folder.ts';
 import type { Cache } from '../../cache/cache.ts';
 import { readRecord } from '../../cache/records.ts';
-import { digestBytes, digestRecord, isDigest } from '../../core/digest.ts';
+import { canonicalJson, digestBytes, digestRecord, isDigest } from '../../core/digest.ts';
 import type { Digest, Json } from '../../core/digest.ts';
 import type { Event, Report } from '../../core/events.ts';
 import { isListOf, isTable, isText } from '../../core/stored-values.ts';
@@ -203,7 +203,8 @@ export class HeadStart {
       if (!action.own || action.record.network || action.record.kind !== 'rustc') continue;
       known.set(hash, hostPathsOf(action, files));
       const { [jobserverPlace]: _pipe, ...ambientMounts } = action.ambientMounts ?? {}; // it is in the folder of a process
-      await actions.put(actionKeyOf(this.#key, hash), storedAction({ ...action, ambientMounts }));
+      const [key, stored] = [actionKeyOf(this.#key, hash), storedAction({ ...action, ambientMounts })];
+      if (canonicalJson((await actions.get(key)) ?? null) !== canonicalJson(stored)) await actions.put(key, stored);
     }
     const units = await Promise.all(
       hashes.flatMap((hash): Promise<Startable>[] => {

@@ -6,12 +6,13 @@
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import pLimit from 'p-limit';
-import { actionKey } from '../../actions/action.ts';
+import { actionKey, filesOfResult } from '../../actions/action.ts';
 import type { ActionKey, ActionResult, Artifact } from '../../actions/action.ts';
 import { Coalescer, walk } from '../../actions/walk.ts';
 import type { Free } from '../../actions/walk.ts';
 import type { ActionCache, Done, Job } from '../../actions/lookup.ts';
 import type { Cache } from '../../cache/cache.ts';
+import type { ContentStore } from '../../cache/content-store.ts';
 import type { Records } from '../../cache/records.ts';
 import { digestBytes } from '../../core/digest.ts';
 import type { Json } from '../../core/digest.ts';
@@ -30,7 +31,7 @@ import { parseDirectives, scriptRefusal } from '../unit/directives.ts';
 /** The parts with which the units of a plan are looked up and run. */
 export interface UnitBuild {
   readonly plan: Plan;
-  readonly cache: Pick<Cache, 'records' | 'catchUp'>;
+  readonly cache: Pick<Cache, 'records' | 'catchUp'> & { readonly content: Pick<ContentStore, 'prepare'> };
   readonly deep: DeepKeys;
   readonly actions: Pick<ActionCache, 'lookUp' | 'explain'>;
   readonly runner: Pick<UnitRunner, 'run'>;
@@ -96,8 +97,11 @@ class UnitWalk {
   /** One promise for each unit that has run. Its result is stored while its dependents already run. */
   readonly #stored: Promise<void>[] = [];
 
+  readonly #roots: ReadonlySet<number>;
+
   constructor(build: UnitBuild, context: Context) {
     this.#build = build;
+    this.#roots = new Set(build.plan.roots.flatMap(({ units }) => units));
     this.#context = context;
   }
 
@@ -208,6 +212,8 @@ class UnitWalk {
     };
     const { result, stored } = await this.#build.runner.run({ unit, job: missed.job, metadataReady, ending });
     const done = this.#done(node, result);
+    // Its files are published when all units are done.
+    if (this.#roots.has(node)) for (const { digest } of filesOfResult(result)) this.#build.cache.content.prepare(digest);
     const keep = async (): Promise<void> => {
       try {
         const { key, files } = await stored;
