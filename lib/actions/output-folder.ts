@@ -168,9 +168,9 @@ const leastHashedEarly = MiB;
  * Watches for announced artifacts in `outDir`. The pipelined artifact `early` is stored when it is announced,
  * and other large files are copied and hashed: a linked program exists 10 to 20 ms before rustc and the
  * sandbox have ended. The copy becomes the blob, because the command could still write to the file itself. The
- * file is offered as a copy of the blob, which the output folder of the build needs. Libraries are not published
- * there, and hashing them afterwards without a copy is faster. The command may announce anything: a path that does not lead to a regular file is ignored, and the dependents wait until the command
- * has ended.
+ * file is offered as a copy of the blob, which the output folder of the build needs. A library is hashed
+ * afterwards, without a copy, which is faster. The command may announce anything: a path that does not lead to a
+ * regular file is ignored, and the dependents wait until the command has ended.
  */
 export function watchEarly(early: Action['early'], outDir: string, cache: CacheFolder): EarlyWatch {
   let rest = '';
