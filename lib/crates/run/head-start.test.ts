@@ -10,6 +10,8 @@ import type { Scratch } from '../../dev/testing/scratch.ts';
 import { places, shellAction } from '../../dev/testing/shell-action.ts';
 import { jobserverPath, jobserverPlace } from '../../actions/jobserver.ts';
 import type { Action } from '../../actions/action.ts';
+import { digestBytes } from '../../core/digest.ts';
+import type { Digest } from '../../core/digest.ts';
 import { beginCompilation } from './head-start.ts';
 import type { HeadStart } from './head-start.ts';
 
@@ -143,6 +145,39 @@ afterBuild('a cache that was not passed on is closed', async (scratch) => {
   assert.is((await running(scratch)).length, 1);
   await headStart.close();
   await headStart.close();
+});
+
+/** An action that compiles a library from a.rs, and one that reads this library. */
+function libraryAndUser(scratch: Scratch, script: string, library: Digest): readonly [Action, Action] {
+  const place = '/bloomery/deps/liba-a.rs.rlib';
+  const [made, used] = [printing('a.rs', scratch), printing('b.rs', scratch)];
+  return [
+    { ...made, record: { ...made.record, argv: ['/bin/sh', '-ec', script] } },
+    { ...used, label: 'user', record: { ...used.record, argv: ['/bin/sh', '-ec', `cat ${place} >&2`], inputs: { [place]: library } } },
+  ];
+}
+
+afterBuild('after a compilation its dependents begin with its outputs, and are used if their digests are wanted', async (scratch) => {
+  const script = 'cp $WORK/a.rs $OUT/liba-a.rs.rlib; grep -q broken $WORK/a.rs && exit 1 || true';
+  const [library, user] = libraryAndUser(scratch, script, digestBytes('a.rs before'));
+  await remember(scratch, { 'a.rs': library, 'b.rs': user });
+  for (const [text, wanted, expected] of [
+    ['edited', 'edited', 'edited'],
+    ['edited again', 'other bytes', undefined],
+    ['broken', 'broken', undefined],
+  ] as const) {
+    await scratch.write('a.rs', text);
+    const headStart = await begin(scratch);
+    const folder = headStart.takeFolder(scratch.cacheDir, () => undefined);
+    const ambientMounts = { [jobserverPlace]: jobserverPath(folder?.tmpDir ?? '/nowhere') };
+    const made = await headStart.take({ ...library, ambientMounts }, sandbox, never);
+    assert.is(made?.ok, text !== 'broken');
+    const [, after] = libraryAndUser(scratch, script, digestBytes(wanted));
+    const used = await headStart.take({ ...after, ambientMounts }, sandbox, never);
+    assert.is(used?.ok ? used.result.stderr : undefined, expected, text);
+    await headStart.close();
+    await folder?.close();
+  }
 });
 
 test('a cache that cannot be opened, and a file that cannot be read, are left to the build', () =>
