@@ -180,6 +180,21 @@ afterBuild('after a compilation its dependents begin with its outputs, and are u
   }
 });
 
+afterBuild('a dependent that the build has already run does not begin', async (scratch) => {
+  const [library, user] = libraryAndUser(scratch, 'cp $WORK/a.rs $OUT/liba-a.rs.rlib', digestBytes('a.rs before'));
+  await remember(scratch, { 'a.rs': library, 'b.rs': user });
+  await scratch.write('a.rs', 'edited');
+  const headStart = await begin(scratch);
+  const folder = headStart.takeFolder(scratch.cacheDir, () => undefined);
+  const ambientMounts = { [jobserverPlace]: jobserverPath(folder?.tmpDir ?? '/nowhere') };
+  const [, after] = libraryAndUser(scratch, '', digestBytes('edited'));
+  assert.is(await headStart.take({ ...after, ambientMounts }, sandbox, never), undefined);
+  assert.ok((await headStart.take({ ...library, ambientMounts }, sandbox, never))?.ok);
+  assert.is(await headStart.take({ ...after, ambientMounts }, sandbox, never), undefined);
+  await headStart.close();
+  await folder?.close();
+});
+
 test('a cache that cannot be opened, and a file that cannot be read, are left to the build', () =>
   withScratch(async (scratch) => {
     await scratch.write('a.rs', 'before');

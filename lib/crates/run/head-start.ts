@@ -103,6 +103,8 @@ export class HeadStart {
   #folder: CacheFolder | undefined;
   #report: Report | undefined;
   readonly #started: Started[] = [];
+  /** The labels of units that the build has run. Units that need only metadata may run before they could begin here. */
+  readonly #asked = new Set<string>();
   #shared: Shared | undefined;
 
   constructor(key: Digest, known: readonly Startable[]) {
@@ -144,7 +146,7 @@ export class HeadStart {
     const finished = (outDir: string): void => {
       const others = this.#known.flatMap(({ hash, files }) => {
         const other = hash === unit.hash ? undefined : startable({ hash, files });
-        return other && dependsOn(other, unit.hash) ? [{ hash, files, action: other }] : [];
+        return other && dependsOn(other, unit.hash) && !this.#asked.has(other.label) ? [{ hash, files, action: other }] : [];
       });
       // The others wait for units that have to be compiled before them.
       const next = others.filter((one) => !others.some(({ hash }) => dependsOn(one.action, hash)));
@@ -187,6 +189,7 @@ export class HeadStart {
 
   /** Returns the execution that has begun (`Begun.take`), if its files are still those with which it began. */
   async take(action: Action, sandbox: Sandbox, signal: AbortSignal, taken?: () => void): Promise<Execution | undefined> {
+    this.#asked.add(action.label);
     const started = this.#started.find(({ begun }) => begun.isOf(action));
     if (!started || started.stamps.some(([path, stamp]) => stampOf(path) !== stamp)) return undefined;
     return await started.begun.take(action, sandbox, signal, taken);
