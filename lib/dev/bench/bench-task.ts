@@ -86,7 +86,7 @@ async function measureCrates(task: Task): Promise<Outcome> {
     const json = rows.map((row): Json => ({ ...row, sccacheMs: row.sccacheMs ?? null }));
     return { json: { benchmark: 'crates', machine, programs: workload.projects.map(({ name }) => name), rows: json } };
   } finally {
-    await rm(scratch, { recursive: true, force: true });
+    await rm(scratch, { recursive: true, force: true, maxRetries: 10 }); // after an error, copies may still be written
   }
 }
 
@@ -109,7 +109,7 @@ async function measureWorkspace(task: Task): Promise<Outcome> {
     const rows = edits.map(({ name, cargo, ours }): Json => ({ name, cargo: { ...cargo }, ours: { ...ours } }));
     return { json: { benchmark: 'workspace', machine, edits: rows, unchangedMs: [...unchangedMs] } };
   } finally {
-    await rm(scratch, { recursive: true, force: true });
+    await rm(scratch, { recursive: true, force: true, maxRetries: 10 }); // after an error, copies may still be written
   }
 }
 
@@ -133,7 +133,7 @@ async function measureLoop(task: Task): Promise<Outcome> {
     });
     return { json: { benchmark: 'inner-loop', machine, rows } };
   } finally {
-    await rm(scratch, { recursive: true, force: true });
+    await rm(scratch, { recursive: true, force: true, maxRetries: 10 }); // after an error, copies may still be written
   }
 }
 
@@ -172,7 +172,7 @@ async function measureEdits(task: Task): Promise<Outcome> {
     for (const line of tableOf(rows)) print(line);
     return { json: { benchmark: 'inner-loop', machine, rows: rows.map((row): Json => ({ ...row, sccacheMs: row.sccacheMs ?? null })) } };
   } finally {
-    await rm(scratch, { recursive: true, force: true });
+    await rm(scratch, { recursive: true, force: true, maxRetries: 10 }); // after an error, copies may still be written
   }
 }
 
