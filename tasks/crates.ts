@@ -1,11 +1,11 @@
 #!/usr/bin/env zx
 // Compiles one or more Cargo projects. Every crate is cached by the content of its inputs.
-import '../lib/cli/compile-cache.ts';
+import { startOf } from '../lib/cli/compile-cache.ts';
 import type { Outcome } from '../lib/core/events.ts';
 import type { ProjectCompiler } from '../lib/cli/tasks/crates-task.ts';
 
-const { beginTask } = await import('../lib/cli/head-start.ts');
-const headStart = await beginTask(process);
+const { beginCompilation } = await import('../lib/crates/run/head-start.ts');
+const headStart = await beginCompilation(startOf(process));
 const { projectFlags } = await import('../lib/cli/flags/project-flags.ts');
 const { task } = await import('../lib/cli/task.ts');
 

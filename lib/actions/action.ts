@@ -67,7 +67,7 @@ export interface Action {
   /** Path of the tracer's library on this host. Compilations in a sandbox load it. */
   readonly quiet?: string;
   /**
-   * The folder with the incremental state of the compiler, an absolute path (incremental.ts). Not part of the
+   * The folder with the incremental state of the compiler, an absolute path (stage.ts). Not part of the
    * key.
    */
   readonly incremental?: string;

@@ -17,7 +17,7 @@ import {
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Action, ActionResult } from './action.ts';
-import { copyState, incrementalFolder, keepState } from './incremental.ts';
+import { copyState, incrementalFolder, keepState } from './stage.ts';
 import { collectOutputs, filesWithLinks, onlyFiles, watchEarly, withoutAnnouncements } from './output-folder.ts';
 import { isBelow, root } from './place.ts';
 import { bubblewrapArgv, outsideEnv, remapArgs, toHostPaths, toPlaces } from './sandbox/sandbox.ts';

@@ -8,7 +8,7 @@ import { bothSandboxes } from '../dev/testing/sandboxes.ts';
 import { filesBelow, withScratch } from '../dev/testing/scratch.ts';
 import { shellAction } from '../dev/testing/shell-action.ts';
 import { execute } from './execute.ts';
-import { copyState, keepState } from './incremental.ts';
+import { copyState, keepState } from './stage.ts';
 
 async function withFolder(use: (dir: string) => Promise<void>): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'bloomery-incremental-'));

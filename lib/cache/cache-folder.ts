@@ -9,7 +9,7 @@ import type { Report } from '../core/events.ts';
 import { makeFolder, removeTree } from '../core/paths.ts';
 import { openContentStore } from './content-store.ts';
 import type { ContentStore } from './content-store.ts';
-import { Leftovers } from './leftovers.ts';
+import { Leftovers } from './postponed.ts';
 import { Postponed } from './postponed.ts';
 import { layout, openRecords } from './records.ts';
 import type { Records } from './records.ts';

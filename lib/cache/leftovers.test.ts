@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Leftovers } from './leftovers.ts';
+import { Leftovers } from './postponed.ts';
 
 async function withFolders(use: (dir: string) => Promise<void>): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'bloomery-leftovers-'));

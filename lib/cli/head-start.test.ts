@@ -6,7 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { outputOf, run } from '../core/sh.ts';
 import type { RunResult } from '../core/sh.ts';
-import { cacheIn } from './head-start.ts';
+import { cacheIn } from './compile-cache.ts';
 
 const repository = join(import.meta.dirname, '../..');
 const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));

@@ -9,8 +9,8 @@ import * as assert from 'uvu/assert';
 import { cannot } from '../core/errors.ts';
 import { run, start } from '../core/sh.ts';
 import type { RunResult } from '../core/sh.ts';
-import { coloursFor, plainText } from '../report/colours.ts';
-import { scriptArguments } from './host.ts';
+import { coloursFor, plainText } from '../report/progress.ts';
+import { scriptArguments } from './compile-cache.ts';
 import { errorText } from './task.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

@@ -6,10 +6,10 @@ import { cannot, cannotBecause, errnoOf, exitCodes, Failure, hostExhausted } fro
 import type { Context, Outcome } from '../core/events.ts';
 import { asTyped, helpText, hintIn, parseCommandLine } from './command-line.ts';
 import type { CommandLine, Usage } from './command-line.ts';
-import { hostOf, scriptArguments } from './host.ts';
-import type { Host } from './host.ts';
-import { coloursFor } from '../report/colours.ts';
-import type { Colours } from '../report/colours.ts';
+import { hostOf, scriptArguments } from './compile-cache.ts';
+import type { Host } from './compile-cache.ts';
+import { coloursFor } from '../report/progress.ts';
+import type { Colours } from '../report/progress.ts';
 import { progress } from '../report/progress.ts';
 
 export interface Task extends Context {

@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Check } from '../host/host-checks.ts';
-import { coloursFor, plainText } from './colours.ts';
+import { coloursFor, plainText } from './progress.ts';
 import { checkLines, workLines } from './host-table.ts';
 
 const checks: readonly Check[] = [

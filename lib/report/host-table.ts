@@ -1,7 +1,7 @@
 // The tables of doctor: what was found on a host, and which work it is ready for. Only computes lines.
 import type { Check } from '../host/host-checks.ts';
 import { needs, readiness } from '../host/needs.ts';
-import type { Colours } from './colours.ts';
+import type { Colours } from './progress.ts';
 
 export interface TableFace {
   readonly colours: Colours;

@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { digestBytes } from '../core/digest.ts';
 import type { Event } from '../core/events.ts';
-import { plainText } from './colours.ts';
+import { plainText } from './progress.ts';
 import { progress } from './progress.ts';
 
 const key = digestBytes('');

@@ -1,9 +1,9 @@
 // Prints events for users. On a terminal there is one status line that is rewritten, and permanent lines
 // above it. Otherwise there is one plain line for each thing that finished. Everything goes to standard
 // error, because standard output is for results.
+// chalk is loaded for a terminal only, so that other tasks do not wait for it.
 import type { Event, Report } from '../core/events.ts';
 import { formatMs, plural } from '../core/sizes.ts';
-import type { Colours } from './colours.ts';
 
 export interface Terminal {
   readonly write: (text: string) => void;
@@ -165,4 +165,17 @@ class ProgressLines {
       this.#ticking = undefined;
     } else this.#ticking ??= setInterval(() => this.#status(), tickMs).unref();
   }
+}
+
+/** Each function returns its text with the codes of a terminal around it, or unchanged. */
+export type Colours = Readonly<Record<'bold' | 'dim' | 'green' | 'red' | 'yellow', (text: string) => string>>;
+
+const same = (text: string): string => text;
+export const plainText: Colours = { bold: same, dim: same, green: same, red: same, yellow: same };
+
+/** Returns functions that add the colours of a terminal, or that return texts unchanged. */
+export async function coloursFor(terminal: boolean): Promise<Colours> {
+  if (!terminal) return plainText;
+  const { Chalk } = await import('chalk');
+  return new Chalk({ level: 1 });
 }

@@ -6,8 +6,8 @@ import * as assert from 'uvu/assert';
 import { withScratch } from '../../dev/testing/scratch.ts';
 import { run } from '../../core/sh.ts';
 import { kernelState } from './kernel-state.ts';
-import { explainRefusal } from './refusal.ts';
-import type { Refusal } from './refusal.ts';
+import { explainRefusal } from './kernel-state.ts';
+import type { Refusal } from './kernel-state.ts';
 
 const noMap = 'bwrap: setting up uid map: Permission denied';
 const noNamespace =

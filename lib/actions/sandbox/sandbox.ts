@@ -8,7 +8,7 @@ import type { Witnessed } from '../../core/remembered.ts';
 import { isTable, isText } from '../../core/stored-values.ts';
 import { findProgram, run } from '../../core/sh.ts';
 import { kernelState } from './kernel-state.ts';
-import { explainRefusal } from './refusal.ts';
+import { explainRefusal } from './kernel-state.ts';
 
 /** The files that an action may see. `readOnly` and `writable` map a place to a path of the host. */
 export interface View {

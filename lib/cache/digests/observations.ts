@@ -8,7 +8,7 @@ import type { ContentDigests, Found } from './content-digests.ts';
 import { present } from '../../core/errors.ts';
 import { entriesOf, linkTarget, nameWithKind, statOrAbsent } from '../../core/paths.ts';
 import type { Entry } from '../../core/paths.ts';
-import { KeptTrees } from './kept-trees.ts';
+import { KeptTrees } from './written-looks.ts';
 import { absent, foundText } from './look-table.ts';
 import type { LookRow } from './look-table.ts';
 import { aFolder, folderOf, linkStamp } from './written-looks.ts';

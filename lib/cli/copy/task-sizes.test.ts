@@ -8,17 +8,17 @@ const root = join(import.meta.dirname, '../../..');
 
 /** Number of files with the task itself and with type imports. Lower a limit when the closure shrinks, and raise it only with a reason. */
 const most: Readonly<Record<string, number>> = {
-  'test-boot.ts': 59,
-  'tasks/build.ts': 262,
-  'tasks/cache.ts': 32,
-  'tasks/closure.ts': 36,
-  'tasks/crates.ts': 98,
-  'tasks/explain.ts': 24,
-  'tasks/fetch.ts': 45,
-  'tasks/image.ts': 41,
-  'tasks/net.ts': 16,
-  'tasks/run.ts': 49,
-  'tasks/vm.ts': 17,
+  'test-boot.ts': 57,
+  'tasks/build.ts': 255,
+  'tasks/cache.ts': 29,
+  'tasks/closure.ts': 34,
+  'tasks/crates.ts': 90,
+  'tasks/explain.ts': 21,
+  'tasks/fetch.ts': 43,
+  'tasks/image.ts': 39,
+  'tasks/net.ts': 14,
+  'tasks/run.ts': 47,
+  'tasks/vm.ts': 15,
 };
 
 for (const [task, limit] of Object.entries(most)) {

@@ -5,7 +5,7 @@ import { complaint, examine, hostFamily } from '../../host/doctor.ts';
 import type { Check } from '../../host/host-checks.ts';
 import { isNeedName, needs, readiness, usualNeeds, workOf } from '../../host/needs.ts';
 import type { NeedName } from '../../host/needs.ts';
-import { coloursFor } from '../../report/colours.ts';
+import { coloursFor } from '../../report/progress.ts';
 import { checkLines, workLines } from '../../report/host-table.ts';
 import type { TableFace } from '../../report/host-table.ts';
 import type { Flag } from '../command-line.ts';

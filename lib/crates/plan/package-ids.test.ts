@@ -3,7 +3,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { packageOf, unitOf } from '../../dev/testing/sample-units.ts';
-import { withMetadataIds } from './package-ids.ts';
+import { withMetadataIds } from './unit-graph.ts';
 
 const remote = 'git+file:///tmp/repo?branch=side';
 const crates = 'registry+https://github.com/rust-lang/crates.io-index';

@@ -10,7 +10,7 @@ import type { CargoConfig } from '../cargo/cargo-config.ts';
 import { cargoHome, configFiles, mayName, parseToml, planningVariables, tableOf } from '../cargo/config-files.ts';
 import { lintArgs, lockedPackages, manifestFacts, parseMetadata, workspaceRootOf } from '../cargo/package.ts';
 import type { LintArgs, ManifestFacts, Metadata, Package } from '../cargo/package.ts';
-import { withMetadataIds } from './package-ids.ts';
+import { withMetadataIds } from './unit-graph.ts';
 import { askCargo, isStaleLock, openPlanning } from './planning.ts';
 import type { Cargo, Planning } from './planning.ts';
 import { parseUnitGraph, withTested } from './unit-graph.ts';

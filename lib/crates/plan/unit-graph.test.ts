@@ -9,7 +9,7 @@ import { targets, unitOf } from '../../dev/testing/sample-units.ts';
 import { Failure } from '../../core/errors.ts';
 import { outputOf } from '../../core/sh.ts';
 import { parseMetadata } from '../cargo/package.ts';
-import { withMetadataIds } from './package-ids.ts';
+import { withMetadataIds } from './unit-graph.ts';
 import { isBuildScript, isLinkable, isPlainLibrary, isProcMacro, isScriptRun, parseUnitGraph, withTested } from './unit-graph.ts';
 
 const manifest = `[package]

@@ -1,7 +1,10 @@
 // Parses cargo's unit graph (`cargo build --unit-graph`, version 1; unstable, so fields may be added). One
 // unit is one compilation: package x target x profile x features x platform. Only the fields that affect a
 // compilation are kept.
+// Cargo before about 1.86 prints ids of packages in the form of old lock files ("p 0.1.0 (path+file:///p)"),
+// although its metadata has package id specifications ("path+file:///p#0.1.0"). `withMetadataIds` converts them.
 import { cannot } from '../../core/errors.ts';
+import type { Package } from '../cargo/package.ts';
 
 /**
  * The mode of a unit: a crate is compiled as its target type, compiled to a program that tests or measures
@@ -239,4 +242,26 @@ function text(value: unknown, path: string): string {
 /** Returns undefined for a field that is missing or null. */
 function absentOr<T>(value: unknown, read: (value: unknown) => T): T | undefined {
   return value === undefined || value === null ? undefined : read(value);
+}
+
+type Named = Pick<Package, 'id' | 'name' | 'version' | 'source'>;
+
+/**
+ * Returns the graph with the ids of `packages`. An id that matches no package in either form is left
+ * unchanged.
+ */
+export function withMetadataIds(graph: UnitGraph, packages: readonly Named[]): UnitGraph {
+  if (!graph.units.some(({ pkgId }) => isOldId(pkgId))) return graph;
+  const known = new Map(packages.map((one) => [oldIdOf(one), one.id]));
+  return { ...graph, units: graph.units.map((unit) => ({ ...unit, pkgId: known.get(unit.pkgId) ?? unit.pkgId })) };
+}
+
+/** Whether an id is "p 0.1.0 (path+file:///p)". A package id specification is a URL, which contains no spaces. */
+function isOldId(id: string): boolean {
+  return /^\S+ \S+ \(.+\)$/.test(id);
+}
+
+/** The metadata has no source for a package in a folder, but its id begins with it: "path+file:///p#0.1.0". */
+function oldIdOf({ id, name, version, source }: Named): string {
+  return `${name} ${version} (${source ?? id.slice(0, id.lastIndexOf('#'))})`;
 }

@@ -10,7 +10,7 @@ import { dev, packageOf, release, targets, unitOf, workPlace } from '../../dev/t
 import { outputOf, run } from '../../core/sh.ts';
 import { parseMetadata } from '../cargo/package.ts';
 import { cfgEnv, depEnv, packageEnv, rustcEnv, scriptEnv, testEnv } from './env.ts';
-import { withMetadataIds } from '../plan/package-ids.ts';
+import { withMetadataIds } from '../plan/unit-graph.ts';
 import { targetCfgs } from '../plan/platforms.ts';
 import type { ScriptRun } from './env.ts';
 import { isScriptRun, parseUnitGraph } from '../plan/unit-graph.ts';

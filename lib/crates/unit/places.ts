@@ -7,7 +7,7 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
-import { incrementalFolder } from '../../actions/incremental.ts';
+import { incrementalFolder } from '../../actions/stage.ts';
 import { here, levelsAbove, root } from '../../actions/place.ts';
 import type { Cache } from '../../cache/cache.ts';
 import type { FileDigests } from '../../cache/digests/file-digests.ts';
@@ -25,7 +25,7 @@ export const places = {
   sysroot: `${root}/sysroot`,
 } as const;
 
-/** The folder of the incremental state is in the output folder (lib/actions/incremental.ts). */
+/** The folder of the incremental state is in the output folder (lib/actions/stage.ts). */
 export const incrementalPlace = `${places.out}/${incrementalFolder}`;
 
 export interface Place {
