@@ -55,7 +55,7 @@ export async function openJobserver(dir: string, jobs: number, { signal }: Pick<
   return new PipeJobserver(path, jobs, signal, spare);
 }
 
-/** Moves the pipe of an earlier build to `path`. Returns false if there is none, or if it belongs to another user. */
+/** Moves the pipe of an earlier build to `path`. Returns false if the pipe is missing or belongs to another user. */
 function isTaken(spare: string, path: string): boolean {
   try {
     renameSync(spare, path);

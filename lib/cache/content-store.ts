@@ -225,7 +225,7 @@ class FolderStore implements ContentStore {
     }
   }
 
-  /** Moves an offered copy to `path`. Returns false if there is none, or if the path is on another file system. */
+  /** Moves an offered copy to `path`. Returns false without a copy, or if the path is on another file system. */
   #useSpare(digest: Digest, path: string, mode: number): boolean {
     const spare = this.#spares.get(digest);
     if (spare === undefined) return false;

@@ -85,11 +85,19 @@ async function withLab(use: (lab: Lab) => Promise<void>): Promise<void> {
   });
 }
 
+/** The folder below /bloomery that the tracer does not ignore. */
+const sources = 'work';
+
 const paths = [
   ...['/bloomery/store/plain', '//bloomery//store//dir/', '/bloomery/store', '/bloomery/store/dir/./x', '/bloomery/store/plain/'],
   ...['/bloomery/store/none', '/bloomery/store/none/none', '/bloomery/store/plain/x', '/bloomery/store/dir/self', '/bloomery/store/.../x'],
   ...['/bloomery/store/out', '/bloomery/store/out/one', '/bloomery/store/out/none', '/bloomery/store/dead', '/bloomery/store/out/more/..'],
-  ...['/bloomery/store/dir/../plain', '/bloomery/store/../work/one', '/bloomery/store/dir/../../work/none', '/bloomery/linked/out/one'],
+  ...[
+    '/bloomery/store/dir/../plain',
+    `/bloomery/store/../${sources}/one`,
+    `/bloomery/store/dir/../../${sources}/none`,
+    '/bloomery/linked/out/one',
+  ],
   ...['/bloomery/linked/three', '/bloomery/storex', 'one', 'none', '../store/plain', '../store/out/one', '.', '/', '@'],
   ...['/bloomery/work/one', '/bloomery/work/more/', '/bloomery/work/more/none', '/proc/self/cwd/one', '/proc/self/cwd', '/proc/1/stat/x'],
   ...[

@@ -98,7 +98,7 @@ export function partsOf(table: LookTable): readonly TablePart[] {
   });
 }
 
-/** Returns the rows with these names, or undefined if there are none. */
+/** Returns the rows with these names, or undefined if no row has one. */
 export function rowsOfPart({ folder, line, numbers, found }: TablePart, isWanted: (name: string) => boolean): TablePart | undefined {
   const rows = line
     .split('\t')
