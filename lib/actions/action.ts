@@ -71,17 +71,24 @@ export interface Action {
    * key.
    */
   readonly incremental?: string;
-  /**
-   * Files of `inputs` that are not stored yet: place -> path. They are in the output folder of an action whose
-   * processes have ended.
-   */
-  readonly unstored?: Readonly<Record<string, string>>;
-  /** Called with the output folder when the command has succeeded, before its files are stored. */
-  readonly finished?: (outDir: string) => void;
+  /** Inputs that another action is still creating. The command is started in the sandbox and waits for them. */
+  readonly awaited?: AwaitedInputs;
+  /** Called with the output folder when the command has succeeded. Its files are stored after that. */
+  readonly finished?: (outDir: string) => Promise<void>;
   /** Folders of which the action gets a writable copy. Changes are discarded. */
   readonly shadowed?: readonly string[];
   /** Runs the command when a processor is free. Inputs are staged before, and outputs are stored after. */
   readonly slot?: <T>(command: () => Promise<T>) => Promise<T>;
+}
+
+/** Inputs that are not there yet. Only for an action that runs under the tracer. */
+export interface AwaitedInputs {
+  readonly places: readonly string[];
+  /**
+   * Passes on the function that takes the files: place -> path. They are in the output folder of an action whose
+   * processes have ended. The function links them at once, because they move to the store.
+   */
+  readonly listen: (take: (files: Readonly<Record<string, string>>) => void) => void;
 }
 
 /** The files that an action of the user's own packages may read, and which of them are inputs. */

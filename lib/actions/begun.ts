@@ -26,6 +26,8 @@ export class Begun {
 
   /** Resolves when the command of the action runs, or cannot run. */
   readonly started: Promise<unknown>;
+  /** Resolves when the command has ended. */
+  readonly ended: Promise<unknown>;
 
   /**
    * Starts the action. Its command runs as soon as `slot` runs it. When the execution is taken, `unstored` returns
@@ -45,13 +47,13 @@ export class Begun {
       this.#early = artifact;
       this.#there?.(artifact);
     };
-    const running = Promise.withResolvers<void>();
+    const [running, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const first: Slot = (command) =>
       slot(() => {
         const output = command();
         running.resolve();
         return output;
-      });
+      }).finally(() => ended.resolve());
     const heard = { ...action, slot: first, ...(action.early ? { early: { path: action.early.path, there } } : {}) };
     // An error is not final: whoever needs the action then executes it in the usual way.
     this.#execution = execute(heard, sandbox, cache, { signal: this.#abort.signal, report: () => undefined }).then(
@@ -62,6 +64,7 @@ export class Begun {
       () => undefined,
     );
     this.started = Promise.race([running.promise, this.#execution]);
+    this.ended = Promise.race([ended.promise, this.#execution]);
   }
 
   /**

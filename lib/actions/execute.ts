@@ -16,13 +16,13 @@ import {
 } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Action, ActionResult } from './action.ts';
+import type { Action, ActionResult, AwaitedInputs } from './action.ts';
 import { copyState, incrementalFolder, keepState } from './stage.ts';
 import { collectOutputs, filesWithLinks, onlyFiles, watchEarly, withoutAnnouncements } from './output-folder.ts';
 import { isBelow, root } from './place.ts';
 import { bubblewrapArgv, outsideEnv, remapArgs, toHostPaths, toPlaces } from './sandbox/sandbox.ts';
 import type { Bubblewrap, Sandbox, View } from './sandbox/sandbox.ts';
-import { shadowFolders, stageInputs } from './stage.ts';
+import { shadowFolders, stageAwaited, stageInputs } from './stage.ts';
 import { libraryMounts, libraryPlaces, runTraced, tracedArgv, tracerPlace } from './sandbox/tracer.ts';
 import type { Trace } from './sandbox/tracer.ts';
 import type { Violation } from './sandbox/witness.ts';
@@ -67,6 +67,7 @@ export async function execute(action: Action, sandbox: Sandbox, cache: CacheFold
   const stage = mkdtempSync(join(cache.tmpDir, 'action-'));
   try {
     const startedMs = statSync(stage).ctimeMs;
+    const gate = action.awaited ? gateOf(action.awaited, stage) : undefined;
     const shadows = shadowFolders(action, await stageInputs(action, stage, cache), stage);
     const { view } = shadows;
     const env = { ...action.record.env, ...action.ambientEnv };
@@ -74,11 +75,20 @@ export async function execute(action: Action, sandbox: Sandbox, cache: CacheFold
     const state = join(outDir, incrementalFolder);
     if (action.incremental !== undefined) copyState(action.incremental, state);
     const early = action.record.kind === 'rustc' ? watchEarly(action.early, outDir, cache) : undefined;
-    const options = { cwd: stage, env, signal, mostOutputBytes, ...(early ? { onStderr: early.hear } : {}) };
+    const options = {
+      cwd: stage,
+      env,
+      signal,
+      mostOutputBytes,
+      ...(early ? { onStderr: early.hear } : {}),
+      ...(gate ? { released: gate.released } : {}),
+    };
     const command = (): Promise<Output> =>
       sandbox.kind === 'bubblewrap' ? runShut(action, sandbox, view, options, stage) : runBare(action, view, options, stage);
-    const output = await (action.slot ? action.slot(command) : command());
+    const { slot = (work) => work() } = action;
+    const output = await (gate ? gate.pass(command, slot) : slot(command));
     const { trace } = output;
+    if (output.exitCode === 0 && !output.printedTooMuch) await action.finished?.(outDir);
     const taken = (await early?.settled()) ?? new Map();
     if (output.printedTooMuch) throw cannot(`build ${action.label}`, `its command printed more than ${formatBytes(mostOutputBytes)}`);
     if (output.exitCode !== 0) {
@@ -90,11 +100,18 @@ export async function execute(action: Action, sandbox: Sandbox, cache: CacheFold
     if (action.incremental !== undefined) keepState(state, action.incremental, join(stage, 'incremental-before'));
     if (action.record.kind === 'rustc') shadows.moveWritten(outDir);
     const shared = action.incremental === undefined ? new Set<string>() : filesWithLinks(outDir);
-    action.finished?.(outDir);
     const bare = sandbox.kind === 'none';
     const hostPaths = bare ? Object.values({ ...view.readOnly, ...view.writable }) : [];
     const target = (written: string): string => (bare ? toPlaces(written, view) : written);
-    const folder = { dir: outDir, spare: join(stage, 'unnamed'), taken, target, hostPaths, shared };
+    const folder = {
+      dir: outDir,
+      spare: join(stage, 'unnamed'),
+      taken,
+      target,
+      hostPaths,
+      shared,
+      mayLend: action.incremental !== undefined,
+    };
     const { artifacts, holdsHostPath } = await collectOutputs(folder, cache);
     const result = {
       artifacts: action.record.kind === 'rustc' ? onlyFiles(artifacts) : artifacts,
@@ -108,6 +125,35 @@ export async function execute(action: Action, sandbox: Sandbox, cache: CacheFold
   } finally {
     cache.discard(stage);
   }
+}
+
+interface Gate {
+  /** Resolves when the command may run. */
+  readonly released: Promise<void>;
+  /** Starts the command, which waits. It runs as soon as its inputs are there and `slot` runs it. */
+  pass(command: () => Promise<Output>, slot: NonNullable<Action['slot']>): Promise<Output>;
+}
+
+function gateOf(awaited: AwaitedInputs, stage: string): Gate {
+  const [staged, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  awaited.listen((files) => {
+    stageAwaited(files, stage);
+    staged.resolve();
+  });
+  return {
+    released: released.promise,
+    async pass(command, slot) {
+      const startMs = performance.now();
+      const running = command();
+      await Promise.race([staged.promise, running]); // the end of the command before is an error
+      return await slot(async () => {
+        const waitedMs = performance.now() - startMs;
+        released.resolve();
+        const output = await running;
+        return { ...output, durationMs: output.durationMs - waitedMs };
+      });
+    },
+  };
 }
 
 function noSpace({ label }: Action, cause?: unknown): Failure {
@@ -153,7 +199,8 @@ export async function runShut(
   const ignored = [...untraced, '/tmp', ...others].filter((folder) => !counted.some((place) => isBelow(place, [folder])));
   // Scripts run programs of any kind, most of them short ones, which the library would not make faster.
   const library = record.kind === 'rustc' && quiet !== undefined ? libraryMounts(quiet, ignored, stage) : undefined;
-  const words = ['sealed', ...(library ? ['quiet'] : []), 'ends', ...(library ? libraryPlaces : []), ...ignored];
+  const flags = ['sealed', ...(library ? ['quiet'] : []), 'ends', ...(options.released ? ['waits'] : [])];
+  const words = [...flags, ...(library ? libraryPlaces : []), ...ignored];
   const traced = tracedArgv(tracerPlace, record.argv, words, own.mayWrite);
   const wider = { ...view, readOnly: { ...view.readOnly, ...library, [tracerPlace]: tracer } };
   const argv = bubblewrapArgv(sandbox, traced, record.cwd, wider, options.env);

@@ -175,6 +175,7 @@ class PipeJobserver implements Jobserver {
 
   #giveBack(): void {
     this.#held--;
+    if (this.#isClosed) return; // the number of the descriptor may be that of another file now
     try {
       writeSync(this.#fd, token);
     } catch (error) {

@@ -2,11 +2,10 @@
 // action sees them.
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { ActionRecord, ActionResult, Artifact } from './action.ts';
-import { watchEarly, withoutAnnouncements } from './output-folder.ts';
+import type { ActionRecord, ActionResult, Artifact, FileArtifact } from './action.ts';
+import { collectOutputs, watchEarly, withoutAnnouncements } from './output-folder.ts';
 import { execute } from './execute.ts';
 import type { Execution } from './execute.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
@@ -190,26 +189,31 @@ test('the file is taken when its line is complete, once, and only it', async () 
 
 test('a large announced file is hashed before the command ends, and again if it is written after that', async () => {
   for (const isWritten of [false, true]) {
-    await withScratch(async (scratch) => {
-      const { cache, folder, context } = scratch;
-      const size = 3 << 20;
-      const script = `
-        head -c ${size} /dev/zero > $OUT/program; chmod 755 $OUT/program
-        echo '${line('program').trimEnd()}' >&2; while [ ! -e $DONE ]; do sleep 0.01; done
-        ${isWritten ? 'printf x | dd of=$OUT/program conv=notrunc 2>/dev/null' : ''}`;
-      const done = '/bloomery/done/done';
-      const action = shellAction(script, folder, { kind: 'none' }, { kind: 'rustc', env: { DONE: done } });
-      const hashed = join(cache.tmpDir, 'hashed');
-      await mkdir(hashed);
-      const running = execute({ ...action, ambientMounts: { '/bloomery/done': hashed } }, { kind: 'none' }, cache, context);
-      while (!(await filesBelow(cache.tmpDir)).some((path) => path.endsWith('early-program'))) await setTimeout(10);
-      await writeFile(join(hashed, 'done'), '');
-      const [program] = resultOf(await running).artifacts;
-      const bytes = Buffer.alloc(size);
-      if (isWritten) bytes.write('x');
-      assert.equal(program, { kind: 'file', path: 'program', digest: digestBytes(bytes), sizeBytes: size, executable: true });
-      assert.ok(await cache.content.holds(digestBytes(bytes)));
-      assert.equal((await filesBelow(join(cache.dir, 'content'))).length, 1);
+    await withScratch(async ({ cache }) => {
+      const outDir = join(cache.tmpDir, 'action/out');
+      await mkdir(outDir, { recursive: true });
+      const bytes = Buffer.alloc(3 << 20);
+      await writeFile(join(outDir, 'program'), bytes, { mode: 0o755 });
+      const watch = watchEarly(undefined, outDir, cache);
+      watch.hear(line('program'));
+      const [taken] = (await watch.settled()).values();
+      assert.ok(taken);
+      const artifact: FileArtifact = {
+        kind: 'file',
+        path: 'program',
+        digest: digestBytes(bytes),
+        sizeBytes: bytes.length,
+        executable: true,
+      };
+      assert.equal([taken?.artifact, taken?.isStored], [artifact, false]);
+      bytes.write('x');
+      if (isWritten) await writeFile(join(outDir, 'program'), bytes);
+      // With another digest it is visible whether the file is read again.
+      const other = { ...artifact, digest: digestBytes('other') };
+      const known = new Map(taken ? [['program', { ...taken, artifact: other }]] : []);
+      const rest = { spare: join(cache.tmpDir, 'spare'), target: String, hostPaths: [], shared: new Set<string>(), mayLend: false };
+      const { artifacts } = await collectOutputs({ dir: outDir, taken: known, ...rest }, cache);
+      assert.equal(artifacts, [isWritten ? { ...artifact, digest: digestBytes(bytes) } : other]);
     });
   }
 });

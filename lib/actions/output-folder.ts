@@ -2,12 +2,12 @@
 // have ended, the folder may contain entries of any kind, name, depth and permissions. Some artifacts are
 // complete before that: rustc reports that it has written the metadata of a crate, and then continues with
 // code generation. It also reports that it has linked a file. No link is followed here.
-import { chmodSync, copyFileSync, createReadStream, lstatSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { chmodSync, copyFileSync, createReadStream, lstatSync, readdirSync, renameSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { basename, join, posix } from 'node:path';
 import type { Action, Artifact, FileArtifact } from './action.ts';
 import type { CacheFolder } from '../cache/cache-folder.ts';
-import { byCodeUnit, copyWithDigest } from '../core/digest.ts';
+import { byCodeUnit, copyWithDigest, digestFile } from '../core/digest.ts';
 import { errnoOf, present } from '../core/errors.ts';
 import { TreePaths, withRegularFile } from '../core/paths.ts';
 import { MiB } from '../core/sizes.ts';
@@ -25,6 +25,8 @@ export interface OutputFolder {
   readonly hostPaths: readonly string[];
   /** Files at the top of the folder that are also in the incremental state (`filesWithLinks`). They are stored as copies. */
   readonly shared: ReadonlySet<string>;
+  /** Whether files may be lent to the output folder of the build (`ContentStore.adoptFile`). */
+  readonly mayLend: boolean;
 }
 
 export interface Collected {
@@ -39,7 +41,7 @@ export interface Collected {
  * and devices are left out. Permissions that would lock out the owner are changed.
  */
 export async function collectOutputs(
-  { dir, spare, taken, target, hostPaths, shared }: OutputFolder,
+  { dir, spare, taken, target, hostPaths, shared, mayLend }: OutputFolder,
   cache: CacheFolder,
 ): Promise<Collected> {
   const paths = new TreePaths();
@@ -56,18 +58,13 @@ export async function collectOutputs(
     holdsHostPath ||= await mentions(place, hostPaths);
     const executable = isExecutable(about);
     const before = taken.get(path);
-    if (before?.stamp === stampOf(about)) {
-      if (before.copy !== undefined) {
-        await cache.content.adoptFile(before.copy, before.artifact.digest);
-        cache.content.offer(before.artifact.digest, place);
-      }
-      return { ...before.artifact, executable };
-    }
+    const known = before?.stamp === stampOf(about) ? before : undefined;
+    if (known?.isStored) return { ...known.artifact, executable };
     if (shared.has(path)) {
       copyFileSync(place, `${spare}-copy`);
       place = `${spare}-copy`;
     }
-    const { digest, sizeBytes } = await cache.content.adoptFile(place);
+    const { digest, sizeBytes } = await cache.content.adoptFile(place, known?.artifact.digest, mayLend);
     return { kind: 'file', path, digest, sizeBytes, executable };
   };
   try {
@@ -150,13 +147,13 @@ export interface Taken {
   readonly artifact: FileArtifact;
   /** The state that its file had when it was read (`stampOf`). */
   readonly stamp: string;
-  /** The path of a copy that is not stored yet. Undefined if the artifact is stored. */
-  readonly copy: string | undefined;
+  /** Whether it is stored. Otherwise only its digest is known. */
+  readonly isStored: boolean;
 }
 
 /** Returns a string that changes when the file is replaced or written. */
-export function stampOf({ ino, size, mtimeMs }: Stats): string {
-  return `${ino} ${size} ${mtimeMs}`;
+export function stampOf({ ino, size, ctimeMs }: Stats): string {
+  return `${ino} ${size} ${ctimeMs}`;
 }
 
 const announcement = '{"$message_type":"artifact"';
@@ -165,12 +162,12 @@ const announcement = '{"$message_type":"artifact"';
 const leastHashedEarly = MiB;
 
 /**
- * Watches for announced artifacts in `outDir`. The pipelined artifact `early` is stored when it is announced,
- * and other large files are copied and hashed: a linked program exists 10 to 20 ms before rustc and the
- * sandbox have ended. The copy becomes the blob, because the command could still write to the file itself. The
- * file is offered as a copy of the blob, which the output folder of the build needs. A library is hashed
- * afterwards, without a copy, which is faster. The command may announce anything: a path that does not lead to a
- * regular file is ignored, and the dependents wait until the command has ended.
+ * Watches for announced artifacts in `outDir`. A copy of the pipelined artifact `early` is stored when it is
+ * announced. Other large files are hashed: a linked program exists 10 to 20 ms before rustc and the sandbox have
+ * ended. The file itself becomes the blob, if it has not been written since. It is not copied at this time, because
+ * the memory of rustc is still in use, so that a copy could take new memory of the machine. A library is hashed
+ * afterwards. The command may announce anything: a path that does not lead to a regular file is ignored, and the
+ * dependents wait until the command has ended.
  */
 export function watchEarly(early: Action['early'], outDir: string, cache: CacheFolder): EarlyWatch {
   let rest = '';
@@ -182,15 +179,14 @@ export function watchEarly(early: Action['early'], outDir: string, cache: CacheF
       const isPipelined = path === early?.path;
       if (!isPipelined && (about.size < leastHashedEarly || isLibrary(path))) return;
       const copy = join(outDir, '..', `early-${path}`);
-      const digest = await copyWithDigest(opened, copy).catch((error: unknown) => {
+      const digest = await (isPipelined ? copyWithDigest(opened, copy) : digestFile(opened)).catch((error: unknown) => {
         if (errnoOf(error) === 'EACCES') return undefined; // the command removed the permission to read it
         throw error;
       });
       if (digest === undefined) return;
-      const sizeBytes = statSync(copy).size;
+      const sizeBytes = isPipelined ? (await cache.content.adoptFile(copy, digest)).sizeBytes : about.size;
       const artifact: FileArtifact = { kind: 'file', path, digest, sizeBytes, executable: isExecutable(about) };
-      if (isPipelined) await cache.content.adoptFile(copy, digest);
-      taken.set(path, { artifact, stamp: stampOf(about), copy: isPipelined ? undefined : copy });
+      taken.set(path, { artifact, stamp: stampOf(about), isStored: isPipelined });
       if (isPipelined) early?.there(artifact);
     });
   };

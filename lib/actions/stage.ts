@@ -54,18 +54,13 @@ export async function stageInputs(action: Action, stage: string, cache: CacheFol
     const top = topOf(place);
     readOnly[top] = join(stage, top);
   }
-  const { unstored = {} } = action;
+  const awaited = new Set(action.awaited?.places);
   try {
-    // At once, because these files move to the store.
-    for (const [place, path] of Object.entries(unstored)) {
-      folder(dirname(join(stage, place)));
-      linkSync(path, paths.at(join(stage, place)));
-    }
     for (const [place, digest] of Object.entries(inputs)) {
       folder(dirname(join(stage, place)));
       const staged = layout[place];
       const mode = staged === 'program' ? 0o755 : staged === 'data' ? 0o644 : undefined;
-      if (unstored[place] !== undefined) continue;
+      if (awaited.has(place)) continue;
       await stageFile(digest, paths.at(join(stage, place)), mode, join(stage, 'unnamed'), cache);
     }
     for (const [place, staged] of Object.entries(layout)) if (staged === 'folder') folder(join(stage, place));
@@ -80,6 +75,16 @@ export async function stageInputs(action: Action, stage: string, cache: CacheFol
     paths.close();
   }
   return { readOnly, writable, network: network === true };
+}
+
+/** Adds inputs that were awaited: place -> path. */
+export function stageAwaited(files: Readonly<Record<string, string>>, stage: string): void {
+  const paths = new TreePaths();
+  for (const [place, path] of Object.entries(files)) {
+    paths.makeFolder(dirname(join(stage, place)));
+    linkSync(path, paths.at(join(stage, place)));
+  }
+  paths.close();
 }
 
 /** Returns the mount of an input's place: the folder directly below the root. */

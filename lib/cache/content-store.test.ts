@@ -1,6 +1,6 @@
 // The content store returns the stored bytes or nothing, and never other bytes, whatever happened to its
 // files.
-import { chmod, link, mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -106,33 +106,74 @@ test('a copy has the mode asked for and no partial file is left next to it', asy
   });
 });
 
-test('an offered file becomes the copy if its blob is new and has no other link', async () => {
-  await withScratch(async ({ cache: { content, tmpDir }, folder, write, blob }) => {
-    const offered = async (name: string, text: string): Promise<Digest> => {
-      const { digest } = await content.adoptFile(await write(name, text));
-      const path = join(tmpDir, name);
-      await writeFile(path, text);
-      content.offer(digest, path);
-      assert.not(await exists(path));
-      return digest;
+/** Stores a file of 1 MiB that may be lent, and lends it. */
+async function lent({ cache: { content }, folder, write }: Scratch, letter: string): Promise<{ digest: Digest; path: string }> {
+  const { digest } = await content.adoptFile(await write(letter, letter.repeat(1 << 20)), undefined, true);
+  const path = join(folder, `${letter}-lent`);
+  assert.ok(await content.copyTo(digest, path, 0o755));
+  return { digest, path };
+}
+
+test('a large new blob that may be lent is lent once, with the present time', async () => {
+  await withScratch(async (scratch) => {
+    const { cache, folder, write, blob } = scratch;
+    const inodeOf = async (path: string): Promise<number> => (await stat(path)).ino;
+    const { digest, path } = await lent(scratch, 'a');
+    assert.is(await inodeOf(path), await inodeOf(blob(digest)));
+    const { mode, mtimeMs, ctimeMs } = await stat(path);
+    assert.is(mode & 0o777, 0o755);
+    assert.ok(Math.abs(mtimeMs - ctimeMs) < 60_000);
+    assert.ok(await cache.content.copyTo(digest, join(folder, 'second'), 0o644));
+    assert.is.not(await inodeOf(join(folder, 'second')), await inodeOf(blob(digest)));
+    const again = await cache.content.adoptFile(await write('b', 'a'.repeat(1 << 20)), undefined, true);
+    for (const { digest: other, name } of [
+      { ...again, name: 'known' },
+      { ...(await cache.content.adoptFile(await write('c', 'small'), undefined, true)), name: 'small' },
+      { ...(await cache.content.adoptFile(await write('d', 'd'.repeat(1 << 20)))), name: 'unlent' },
+    ]) {
+      assert.ok(await cache.content.copyTo(other, join(folder, name), 0o644));
+      assert.is.not(await inodeOf(join(folder, name)), await inodeOf(blob(other)), name);
+    }
+  });
+});
+
+test('a lent blob is not read while its file is unchanged, and keeps its time', async () => {
+  await withScratch(async (scratch) => {
+    const { digest, path } = await lent(scratch, 'a');
+    const { mtimeMs, size } = await stat(path);
+    const { content } = await scratch.reopen();
+    await flip(scratch, digest); // keeps the time, so that only reading would notice it
+    await utimes(path, mtimeMs / 1000, mtimeMs / 1000);
+    assert.ok(await content.holds(digest));
+    assert.equal([(await stat(path)).mtimeMs, (await stat(path)).size], [mtimeMs, size]);
+  });
+});
+
+test('a lent blob is dropped when its file was written to, and stays when the file was removed or replaced', async () => {
+  await withScratch(async (scratch) => {
+    const changes: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
+      a: (path) => writeFile(path, 'b'.repeat(1 << 20)),
+      b: async (path) => {
+        const { mtime } = await stat(path);
+        await truncate(path, 1000);
+        await utimes(path, mtime, mtime);
+      },
+      c: (path) => rm(path),
+      d: async (path) => {
+        await writeFile(`${path}.new`, 'other');
+        await rename(`${path}.new`, path);
+      },
+      e: (path) => utimes(path, 1, 1),
     };
-    const digest = await offered('a', 'new');
-    assert.ok(await content.copyTo(digest, join(folder, 'copy'), 0o755));
-    assert.is(await readFile(join(folder, 'copy'), 'utf8'), 'new');
-    assert.is((await stat(join(folder, 'copy'))).mode & 0o777, 0o755);
-    assert.ok(await content.copyTo(digest, join(folder, 'second'), 0o644));
-    const inodes = await Promise.all(
-      [join(folder, 'copy'), join(folder, 'second'), blob(digest)].map(async (path) => (await stat(path)).ino),
-    );
-    assert.is(new Set(inodes).size, 3);
-    const linked = join(tmpDir, 'linked');
-    await writeFile(linked, 'linked');
-    await link(linked, join(tmpDir, 'other'));
-    const other = (await content.adoptFile(join(tmpDir, 'other'))).digest;
-    content.offer(other, linked);
-    assert.ok(await content.copyTo(other, join(folder, 'third'), 0o644));
-    await writeFile(join(folder, 'third'), 'changed');
-    assert.is((await content.read(other))?.toString(), 'linked');
+    for (const [letter, change] of Object.entries(changes)) {
+      const { digest, path } = await lent(scratch, letter);
+      await change(path);
+      const { content } = await scratch.reopen();
+      const isWhole = !'ab'.includes(letter);
+      assert.equal([await content.holds(digest), await content.has(digest)], [isWhole, isWhole], letter);
+      assert.is((await content.read(digest))?.toString(), isWhole ? letter.repeat(1 << 20) : undefined);
+      assert.is(letter === 'e' && (await stat(path)).mtimeMs, letter === 'e' && 1000);
+    }
   });
 });
 

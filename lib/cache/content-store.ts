@@ -1,48 +1,33 @@
 // The content store: blobs by digest, in one directory. A blob is published by rename and never changes. It
 // is verified when it is read. A blob whose bytes do not match its digest is dropped, reported and counted as
 // absent. This module does not know actions or crates.
-import {
-  chmodSync,
-  constants,
-  copyFileSync,
-  createReadStream,
-  createWriteStream,
-  linkSync,
-  renameSync,
-  rmSync,
-  statSync,
-  utimesSync,
-} from 'node:fs';
+import { chmodSync, constants, copyFileSync, linkSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
 import type { Stats } from 'node:fs';
-import { copyFile, readFile, rm, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { copyFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Digest } from '../core/digest.ts';
-import { digestBytes, digestFile, finished, sha256 } from '../core/digest.ts';
+import { copyInPieces, copyWithDigest, digestBytes, digestFile } from '../core/digest.ts';
 import { absentAsUndefined, errnoOf, hasErrno } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
 import { makeFolder, renameInto, replaceFile, unlinkLater } from '../core/paths.ts';
 import { MiB } from '../core/sizes.ts';
+import { openRecords, readRecord } from './records.ts';
 
 export interface ContentStore {
   /** Stores bytes and returns their digest. */
   putBytes(bytes: Uint8Array | string): Promise<Digest>;
   /**
    * Moves a file into the store; the path is gone afterwards. `known` is the digest of its bytes, if the caller
-   * has computed it. No other process may be able to write to the file.
+   * has computed it. No other process may be able to write to the file. With `mayLend`, `copyTo` may lend a large
+   * blob that is new: the first copy is then a hard link to it. The lent file may be written. The blob is then
+   * damaged, which is noticed, and the action has to run again.
    */
-  adoptFile(path: string, known?: Digest): Promise<{ digest: Digest; sizeBytes: number }>;
+  adoptFile(path: string, known?: Digest, mayLend?: boolean): Promise<{ digest: Digest; sizeBytes: number }>;
   /**
-   * Offers a file with the bytes of a blob, in a folder of unfinished work, that `copyTo` may use as the copy.
-   * The path is gone afterwards. Only the last offered files are kept.
-   */
-  offer(digest: Digest, path: string): void;
-  /**
-   * Copies a blob that this process has stored, while other work goes on, if it is large and no copy was offered.
+   * Copies a blob that this process has stored, while other work goes on, if it is large and will not be lent.
    * `copyTo` uses the copy.
    */
-  prepare(digest: Digest): void;
+  prepare(digest: Digest): Promise<void>;
   /** Returns the verified bytes of a blob, or undefined if it is absent or was damaged. */
   read(digest: Digest): Promise<Buffer | undefined>;
   /**
@@ -66,17 +51,20 @@ export interface ContentStore {
    */
   cloneTo(digest: Digest, path: string, mode: number): Promise<void>;
   /**
-   * Writes a verified copy with the given mode and publishes it by rename. Returns false if the blob is
-   * absent or was damaged.
+   * Writes a verified copy with the given mode, or lends the blob, and publishes it by rename. Returns false if the
+   * blob is absent or was damaged.
    */
   copyTo(digest: Digest, path: string, mode: number): Promise<boolean>;
 }
 
-/** Smaller blobs are copied in less than 1 ms. */
-const leastPreparedBytes = MiB;
+/** Smaller blobs are copied in less than 1 ms. They are neither lent nor copied before. */
+const leastLentBytes = MiB;
 
-/** Limit of offered copies. A build of many crates would otherwise fill the disk with them. */
+/** Limit of prepared copies. A build of many crates would otherwise fill the disk with them. */
 const mostSpares = 8;
+
+/** The kind of the records with the stamps of lent blobs. */
+const lentKind = 'lent';
 
 /** Blobs are executable for all because a hard link shares its blob's mode and some blobs are programs. */
 const blobMode = 0o555;
@@ -97,6 +85,8 @@ export async function openContentStore(dir: string, tmpDir: string, report: Repo
 /** A store in a folder that other processes use too. */
 class FolderStore implements ContentStore {
   readonly #dir: string;
+  /** The folder of the store and of records. */
+  readonly #home: string;
   readonly #tmpDir: string;
   readonly #report: Report;
   /** Whether each requested blob has the bytes that its digest names. */
@@ -108,14 +98,17 @@ class FolderStore implements ContentStore {
   #doubtful = false;
   /** Blobs that this process stored. */
   readonly #stored = new Set<Digest>();
-  /** Offered copies of blobs, the oldest first. */
+  /** Blobs that may be lent. */
+  readonly #lendable = new Set<Digest>();
+  /** Prepared copies of blobs, the oldest first. */
   readonly #spares = new Map<Digest, string>();
-  /** Copies that were prepared, or are being made. */
+  /** Copies that are being made, or were. */
   readonly #copies = new Map<Digest, Promise<void>>();
   #serial = 0;
 
   constructor(dir: string, tmpDir: string, report: Report) {
     this.#dir = dir;
+    this.#home = dirname(dir);
     this.#tmpDir = tmpDir;
     this.#report = report;
   }
@@ -128,32 +121,24 @@ class FolderStore implements ContentStore {
     return digest;
   }
 
-  async adoptFile(path: string, known?: Digest): Promise<{ digest: Digest; sizeBytes: number }> {
+  async adoptFile(path: string, known?: Digest, mayLend = false): Promise<{ digest: Digest; sizeBytes: number }> {
     const { size } = statSync(path);
     const digest = known ?? (await digestFile(path));
-    this.#publish(path, digest);
+    const isNew = this.#publish(path, digest);
+    if (isNew && mayLend && size >= leastLentBytes) this.#lendable.add(digest);
     return { digest, sizeBytes: size };
   }
 
-  offer(digest: Digest, path: string): void {
+  async prepare(digest: Digest): Promise<void> {
+    const isLarge = (this.#stat(digest)?.size ?? 0) >= leastLentBytes;
+    if (!isLarge || !this.#stored.has(digest) || this.#lendable.has(digest) || this.#spares.has(digest) || this.#copies.has(digest)) return;
     const spare = this.#sparePath();
-    renameSync(path, spare);
-    const { nlink } = statSync(spare);
-    // A link to it could be in the store too, and a copy may be written to. If the blob is not new, the files
-    // of the user probably have its bytes already.
-    if (nlink > 1 || this.#spares.has(digest) || !this.#stored.has(digest)) return unlinkLater(spare);
-    this.#keepSpare(digest, spare);
-  }
-
-  prepare(digest: Digest): void {
-    const isLarge = (this.#stat(digest)?.size ?? 0) >= leastPreparedBytes;
-    if (!isLarge || !this.#stored.has(digest) || this.#spares.has(digest) || this.#copies.has(digest)) return;
-    const spare = this.#sparePath();
-    const copied = copyFile(this.#place(digest), spare, constants.COPYFILE_FICLONE).then(
+    const copied = clone(this.#place(digest), spare).then(
       () => this.#keepSpare(digest, spare),
       () => unlinkLater(spare), // `copyTo` copies it, or its error names the reason
     );
     this.#copies.set(digest, copied);
+    await copied;
   }
 
   #keepSpare(digest: Digest, spare: string): void {
@@ -165,10 +150,15 @@ class FolderStore implements ContentStore {
   }
 
   async read(digest: Digest): Promise<Buffer | undefined> {
-    const bytes = await absentAsUndefined(readFile(this.#place(digest)));
+    const bytes = await absentAsUndefined(this.#bytes(digest));
     if (bytes === undefined || digestBytes(bytes) === digest) return bytes;
     await this.#drop(digest);
     return undefined;
+  }
+
+  /** Reads at once: another thread takes some ms to read a small file while compilers run. */
+  async #bytes(digest: Digest): Promise<Buffer> {
+    return readFileSync(this.#place(digest));
   }
 
   async has(digest: Digest): Promise<boolean> {
@@ -207,11 +197,12 @@ class FolderStore implements ContentStore {
   }
 
   async copyTo(digest: Digest, path: string, mode: number): Promise<boolean> {
+    if (await this.#lend(digest, path, mode)) return true;
     await this.#copies.get(digest);
     if (this.#useSpare(digest, path, mode)) return true;
     const partial = `${path}.partial`;
     try {
-      const actual = await absentAsUndefined(this.#copy(digest, partial, mode));
+      const actual = await absentAsUndefined(this.#copy(digest, partial));
       if (actual === undefined) return false;
       if (actual !== digest) {
         await this.#drop(digest);
@@ -225,7 +216,40 @@ class FolderStore implements ContentStore {
     }
   }
 
-  /** Moves an offered copy to `path`. Returns false without a copy, or if the path is on another file system. */
+  /**
+   * Lends a blob: `path` becomes a hard link to it, with the present time and a mode of its own. Returns false if it
+   * may not be lent, or if the path is on another file system.
+   */
+  async #lend(digest: Digest, path: string, mode: number): Promise<boolean> {
+    if (!this.#lendable.delete(digest)) return false;
+    const partial = `${path}.partial`;
+    try {
+      rmSync(partial, { force: true }); // of a killed process
+      linkSync(this.#place(digest), partial);
+      chmodSync(partial, mode);
+      const { ctime } = statSync(partial);
+      utimesSync(partial, ctime, ctime);
+      const loans = await openRecords(
+        join(this.#home, lentKind),
+        this.#tmpDir,
+        (value): value is string => typeof value === 'string',
+        this.#report,
+      );
+      await loans.put(digest, stampOf(statSync(partial)));
+      replaceFile(partial, path);
+      return true;
+    } catch {
+      rmSync(partial, { force: true });
+      return false; // an ordinary copy works, or its error names the reason
+    }
+  }
+
+  /** Whether the blob was verified and not written to since. A lent blob has the stamp of its loan. */
+  #isUnchanged(digest: Digest, stats: Stats): boolean {
+    return isSealed(stats) || readRecord(dirname(this.#home), lentKind, digest) === stampOf(stats);
+  }
+
+  /** Moves a prepared copy to `path`. Returns false without a copy, or if the path is on another file system. */
   #useSpare(digest: Digest, path: string, mode: number): boolean {
     const spare = this.#spares.get(digest);
     if (spare === undefined) return false;
@@ -245,10 +269,12 @@ class FolderStore implements ContentStore {
   }
 
   /** Returns the digest of the copied bytes. Blobs that this process has just stored are not hashed again. */
-  async #copy(digest: Digest, to: string, mode: number): Promise<Digest> {
+  async #copy(digest: Digest, to: string): Promise<Digest> {
     const from = this.#place(digest);
-    if (!this.#stored.has(digest) || !isSealed(statSync(from))) return await copyHashing(from, to, mode);
-    await copyFile(from, to, constants.COPYFILE_FICLONE);
+    const isStored = this.#stored.has(digest) && isSealed(statSync(from));
+    rmSync(to, { force: true }); // of a killed process
+    if (!isStored) return await copyWithDigest(from, to);
+    await clone(from, to);
     return digest;
   }
 
@@ -261,9 +287,13 @@ class FolderStore implements ContentStore {
     return join(this.#dir, digest.slice(0, 2), digest);
   }
 
-  /** Synchronous, because a promise for each of the calls takes four times as long as the calls. */
-  #publish(from: string, digest: Digest): void {
-    if (this.#keep(digest)) {
+  /**
+   * Returns whether the blob is new. Synchronous, because a promise for each of the calls takes four times as long as
+   * the calls.
+   */
+  #publish(from: string, digest: Digest): boolean {
+    const isKept = this.#keep(digest);
+    if (isKept) {
       const spare = this.#sparePath();
       renameSync(from, spare);
       unlinkLater(spare);
@@ -275,6 +305,7 @@ class FolderStore implements ContentStore {
       this.#stored.add(digest);
     }
     this.#verified.set(digest, Promise.resolve(true));
+    return !isKept;
   }
 
   /**
@@ -285,7 +316,7 @@ class FolderStore implements ContentStore {
   #keep(digest: Digest): boolean {
     const path = this.#place(digest);
     const before = this.#stat(digest);
-    if (!before || this.#doubtful || !isSealed(before)) return false;
+    if (!before || this.#doubtful || !this.#isUnchanged(digest, before)) return false;
     try {
       utimesSync(path, before.mtime, before.mtime);
       return true;
@@ -297,11 +328,11 @@ class FolderStore implements ContentStore {
   async #verify(digest: Digest): Promise<boolean> {
     const path = this.#place(digest);
     const before = this.#stat(digest);
-    if (before && isSealed(before) && !this.#doubtful) return true;
+    if (before && this.#isUnchanged(digest, before) && !this.#doubtful) return true;
     const actual = await absentAsUndefined(digestFile(path));
     if (actual !== undefined && actual !== digest) await this.#drop(digest);
-    // the cache may belong to another user and be read-only
-    if (before && actual === digest) await seal(path, before.size).catch(() => undefined);
+    // The cache may belong to another user and be read-only. A lent file keeps its own time.
+    if (before?.nlink === 1 && actual === digest) await seal(path, before.size).catch(() => undefined);
     return actual === digest;
   }
 
@@ -325,6 +356,11 @@ async function seal(path: string, sizeBytes: number): Promise<void> {
   await utimes(path, sec, sec);
 }
 
+/** Returns a string that changes when the file is replaced or written to. */
+function stampOf({ size, mtimeMs, ino }: Stats): string {
+  return `${size} ${mtimeMs} ${ino}`;
+}
+
 function isSealed({ size, mtimeMs }: { readonly size: number; readonly mtimeMs: number }): boolean {
   return mtimeMs === sealedSec(size) * 1000;
 }
@@ -334,15 +370,11 @@ function sealedSec(sizeBytes: number): number {
   return 1_000_000_000 + (sizeBytes % 500_000_000);
 }
 
-/** Copies a file and returns the digest of the bytes that were copied. */
-async function copyHashing(from: string, to: string, mode: number): Promise<Digest> {
-  const hash = sha256();
-  const hashing = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk);
-      done(null, chunk);
-    },
-  });
-  await pipeline(createReadStream(from, { highWaterMark: 1 << 20 }), hashing, createWriteStream(to, { mode }));
-  return finished(hash);
+/** Copies a file to a new file. The copy is a clone if the file system supports that. */
+async function clone(from: string, to: string): Promise<void> {
+  try {
+    await copyFile(from, to, constants.COPYFILE_FICLONE_FORCE);
+  } catch {
+    await copyInPieces(from, to); // or its error names the reason
+  }
 }

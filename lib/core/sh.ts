@@ -36,6 +36,8 @@ export interface RunOptions {
    * is returned then, although the child itself has not ended.
    */
   readonly files?: readonly (number | 'end')[];
+  /** When it resolves, a line is written to the "end" pipe, for which the child waits. */
+  readonly released?: Promise<void>;
 }
 
 export interface RunResult {
@@ -87,7 +89,10 @@ export function start(argv: readonly string[], options: RunOptions): Child {
   let killTimer: NodeJS.Timeout | undefined;
   const output = new OutputEnd(child, options.outputGraceMs);
   const end = options.files?.indexOf('end') ?? -1;
-  if (end !== -1) child.stdio[3 + end]?.on('data', (line: Buffer) => output.end(Number.parseInt(line.toString(), 10)));
+  const pipe = end === -1 ? undefined : child.stdio[3 + end];
+  pipe?.on('data', (line: Buffer) => output.end(Number.parseInt(line.toString(), 10)));
+  pipe?.on('error', () => undefined); // the child may end before it has read
+  void options.released?.then(() => pipe && 'write' in pipe && pipe.write('\n'));
   const stop = (): void => {
     if (settled || killTimer) return;
     output.waitAtMost(stopGraceMs);

@@ -2,7 +2,7 @@
    notification of seccomp (seccomp_unotify(2), Linux 5.5 or later). Static programs and programs that clear
    their environment are recorded too. Each system call that has a path then continues unchanged.
 
-   tracer LOG [sealed] [quiet] [ends] [IGNORED...] [+LINKED...] -- PROGRAM [ARGUMENT...]
+   tracer LOG [sealed] [quiet] [ends] [waits] [IGNORED...] [+LINKED...] -- PROGRAM [ARGUMENT...]
 
    LOG is the number of an open file. A record is one letter and the absolute path as the command spelled it,
    and ends with a zero byte. The letters are:
@@ -30,7 +30,9 @@
 
    With "ends", the tracer ends all other processes of its namespace after the command, and then writes the exit
    status as a line to the file with the next number after LOG. So the outputs are complete before the kernel has
-   removed the namespaces, which takes 5 to 30 ms. Without a namespace of its own it writes nothing. */
+   removed the namespaces, which takes 5 to 30 ms. Without a namespace of its own it writes nothing.
+
+   With "waits", the command starts when a byte can be read from that file. At its end nothing starts. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -437,10 +439,19 @@ static void tell_end(int file, int code) {
   while (write(file, text, (size_t)length) < 0 && errno == EINTR) {}
 }
 
+/* Waits for a byte. Returns false at the end of the file. */
+static int has_come(int file) {
+  char byte;
+  ssize_t got;
+  while ((got = read(file, &byte, 1)) < 0 && errno == EINTR) {}
+  return got == 1;
+}
+
 int main(int count, char **words) {
   int at = 2, sealed = count > 2 && strcmp(words[2], "sealed") == 0;
   int quiet = count > 2 + sealed && strcmp(words[2 + sealed], "quiet") == 0;
   int ends = count > 2 + sealed + quiet && strcmp(words[2 + sealed + quiet], "ends") == 0;
+  int waits = ends && count > 5 && strcmp(words[2 + sealed + quiet + ends], "waits") == 0;
   while (at < count && strcmp(words[at], "--") != 0) at++;
   if (count < 4 || at + 1 >= count) return REFUSED;
   logFile = atoi(words[1]);
@@ -448,6 +459,7 @@ int main(int count, char **words) {
   ignoredCount = at - 2;
   fcntl(logFile, F_SETFD, FD_CLOEXEC);
   if (ends) fcntl(logFile + 1, F_SETFD, FD_CLOEXEC);
+  if (waits && !has_come(logFile + 1)) return REFUSED;
   int sockets[2];
   sigset_t child, every;
   sigemptyset(&child);

@@ -1,5 +1,6 @@
 // Lists the content of a cache directory: blobs, records of every kind, unfinished work. It measures sizes
 // and reads no contents.
+import type { Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import pLimit from 'p-limit';
@@ -14,7 +15,7 @@ export interface StoredBlob {
   readonly sizeBytes: number;
   /** Time at which it was published or last staged, by the clock of the file system. */
   readonly changedMs: number;
-  /** Number of hard links. More than one means that a running action has it staged. */
+  /** Number of hard links, without that of a lent file. More than one means that a running action has it staged. */
   readonly links: number;
 }
 
@@ -63,7 +64,8 @@ export async function inventory(cache: CacheFolder): Promise<Inventory> {
     const [top = '', folder = '', name = ''] = path.startsWith(`${cache.dir}/`) ? path.slice(cache.dir.length + 1).split('/') : [];
     const named = isDigest(name) && folder === name.slice(0, 2) && basename(path) === name;
     if (!named) otherBytes += stats.size;
-    else if (top === 'content') blobs.push({ digest: name, path, sizeBytes: stats.size, changedMs: stats.ctimeMs, links: stats.nlink });
+    else if (top === 'content')
+      blobs.push({ digest: name, path, sizeBytes: stats.size, changedMs: stats.ctimeMs, links: stats.nlink - (isLent(stats) ? 1 : 0) });
     else records.push({ kind: top, key: name, path, sizeBytes: stats.size, usedMs: stats.mtimeMs });
   };
   const tmp = join(cache.dir, 'tmp');
@@ -72,6 +74,11 @@ export async function inventory(cache: CacheFolder): Promise<Inventory> {
   blobs.sort((a, b) => byCodeUnit(a.digest, b.digest));
   records.sort((a, b) => byCodeUnit(a.kind, b.kind) || byCodeUnit(a.key, b.key));
   return { blobs, records, running: await runningIn(tmp, basename(cache.tmpDir)), otherBytes };
+}
+
+/** Lent files belong to the user, who may write to them. Other blobs are read-only. */
+function isLent({ mode, nlink }: Stats): boolean {
+  return nlink > 1 && (mode & 0o200) !== 0;
 }
 
 /**

@@ -8,6 +8,7 @@ import { bubblewrap } from '../../dev/testing/sandboxes.ts';
 import { withScratch } from '../../dev/testing/scratch.ts';
 import type { Scratch } from '../../dev/testing/scratch.ts';
 import { places, shellAction } from '../../dev/testing/shell-action.ts';
+import { openTracer } from '../../actions/sandbox/tracer.ts';
 import { jobserverPath, jobserverPlace } from '../../actions/jobserver.ts';
 import type { Action } from '../../actions/action.ts';
 import { digestBytes } from '../../core/digest.ts';
@@ -147,19 +148,26 @@ afterBuild('a cache that was not passed on is closed', async (scratch) => {
   await headStart.close();
 });
 
-/** An action that compiles a library from a.rs, and one that reads this library. */
-function libraryAndUser(scratch: Scratch, script: string, library: Digest): readonly [Action, Action] {
+/** An action that compiles a library from a.rs, and one that reads this library and runs under the tracer. */
+async function libraryAndUser(scratch: Scratch, script: string, library: Digest): Promise<readonly [Action, Action]> {
+  const tracer = (await openTracer(scratch.cache, { signal: never }, sandbox))?.program;
+  assert.ok(tracer);
   const place = '/bloomery/deps/liba-a.rs.rlib';
   const [made, used] = [printing('a.rs', scratch), printing('b.rs', scratch)];
   return [
     { ...made, record: { ...made.record, argv: ['/bin/sh', '-ec', script] } },
-    { ...used, label: 'user', record: { ...used.record, argv: ['/bin/sh', '-ec', `cat ${place} >&2`], inputs: { [place]: library } } },
+    {
+      ...used,
+      label: 'user',
+      record: { ...used.record, argv: ['/bin/sh', '-ec', `cat ${place} >&2`], inputs: { [place]: library } },
+      tracer,
+    },
   ];
 }
 
 afterBuild('after a compilation its dependents begin with its outputs, and are used if their digests are wanted', async (scratch) => {
   const script = 'cp $WORK/a.rs $OUT/liba-a.rs.rlib; grep -q broken $WORK/a.rs && exit 1 || true';
-  const [library, user] = libraryAndUser(scratch, script, digestBytes('a.rs before'));
+  const [library, user] = await libraryAndUser(scratch, script, digestBytes('a.rs before'));
   await remember(scratch, { 'a.rs': library, 'b.rs': user });
   for (const [text, wanted, expected] of [
     ['edited', 'edited', 'edited'],
@@ -172,7 +180,7 @@ afterBuild('after a compilation its dependents begin with its outputs, and are u
     const ambientMounts = { [jobserverPlace]: jobserverPath(folder?.tmpDir ?? '/nowhere') };
     const made = await headStart.take({ ...library, ambientMounts }, sandbox, never);
     assert.is(made?.ok, text !== 'broken');
-    const [, after] = libraryAndUser(scratch, script, digestBytes(wanted));
+    const [, after] = await libraryAndUser(scratch, script, digestBytes(wanted));
     const used = await headStart.take({ ...after, ambientMounts }, sandbox, never);
     assert.is(used?.ok ? used.result.stderr : undefined, expected, text);
     await headStart.close();
@@ -181,13 +189,13 @@ afterBuild('after a compilation its dependents begin with its outputs, and are u
 });
 
 afterBuild('a dependent that the build has already run does not begin', async (scratch) => {
-  const [library, user] = libraryAndUser(scratch, 'cp $WORK/a.rs $OUT/liba-a.rs.rlib', digestBytes('a.rs before'));
+  const [library, user] = await libraryAndUser(scratch, 'cp $WORK/a.rs $OUT/liba-a.rs.rlib', digestBytes('a.rs before'));
   await remember(scratch, { 'a.rs': library, 'b.rs': user });
   await scratch.write('a.rs', 'edited');
   const headStart = await begin(scratch);
   const folder = headStart.takeFolder(scratch.cacheDir, () => undefined);
   const ambientMounts = { [jobserverPlace]: jobserverPath(folder?.tmpDir ?? '/nowhere') };
-  const [, after] = libraryAndUser(scratch, '', digestBytes('edited'));
+  const [, after] = await libraryAndUser(scratch, '', digestBytes('edited'));
   assert.is(await headStart.take({ ...after, ambientMounts }, sandbox, never), undefined);
   assert.ok((await headStart.take({ ...library, ambientMounts }, sandbox, never))?.ok);
   assert.is(await headStart.take({ ...after, ambientMounts }, sandbox, never), undefined);

@@ -5,7 +5,8 @@
 // changes a result. This module loads hardly more than it needs to find the record.
 import { readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { Action } from '../../actions/action.ts';
+import { setTimeout } from 'node:timers/promises';
+import type { Action, AwaitedInputs } from '../../actions/action.ts';
 import type { Begun } from '../../actions/begun.ts';
 import type { Execution } from '../../actions/execute.ts';
 import type { Jobserver } from '../../actions/jobserver.ts';
@@ -72,6 +73,38 @@ interface Started {
   readonly stamps: readonly (readonly [path: string, stamp: string])[];
 }
 
+/** The inputs of a compilation that the first one is still creating. */
+class Waiting implements AwaitedInputs {
+  readonly label: string;
+  readonly places: readonly string[];
+  #isReleased = false;
+  #take: ((files: Readonly<Record<string, string>>) => void) | undefined;
+
+  constructor(label: string, places: readonly string[]) {
+    this.label = label;
+    this.places = places;
+  }
+
+  listen(take: (files: Readonly<Record<string, string>>) => void): void {
+    this.#take = take;
+  }
+
+  /** Lets the compilation run with the files in this folder. */
+  release(folder: string): void {
+    this.#take?.(Object.fromEntries(this.places.map((place) => [place, join(folder, basename(place))])));
+    this.#isReleased = true;
+  }
+
+  /** Returns the digests of the files by their places, or undefined if they are not known or the compilation does not run. */
+  digests(outputs: ReadonlyMap<string, Digest>): Readonly<Record<string, Digest>> | undefined {
+    const known = this.places.flatMap((place) => {
+      const digest = outputs.get(basename(place));
+      return digest === undefined ? [] : [[place, digest] as const];
+    });
+    return this.#isReleased && known.length === this.places.length ? Object.fromEntries(known) : undefined;
+  }
+}
+
 /** What all compilations of a process share. */
 interface Shared {
   readonly jobs: number;
@@ -113,8 +146,8 @@ export class HeadStart {
   }
 
   /**
-   * Starts the compilation of a unit, if everything that it needs exists. Resolves when its command runs. When it
-   * has succeeded, the units that depend on it start at once, as many as may run, while its outputs are stored.
+   * Starts the compilation of a unit, if everything that it needs exists. Resolves when its command runs. Those that
+   * link its library are started too, and wait: they run at once when it has succeeded, while its outputs are stored.
    */
   async begin(unit: Startable, { jobs, sandbox }: Startables, { cacheDir, pid }: Place): Promise<void> {
     const [{ actionOfStored, Begun, isWhole }, { jobserverPath, jobserverPlace, openJobserver, sparePipe }] = await Promise.all([
@@ -143,28 +176,26 @@ export class HeadStart {
       this.#started.push({ begun, stamps });
       return begun;
     };
-    const finished = (outDir: string): void => {
-      const others = this.#known.flatMap(({ hash, files }) => {
-        const other = hash === unit.hash ? undefined : startable({ hash, files });
-        return other && dependsOn(other, unit.hash) && !this.#asked.has(other.label) ? [{ hash, files, action: other }] : [];
-      });
-      // The others wait for units that have to be compiled before them.
-      const next = others.filter((one) => !others.some(({ hash }) => dependsOn(one.action, hash)));
-      for (const { files, action: other } of next.slice(0, jobs)) {
-        const places = outputsIn(other, unit.hash);
-        const unstored = Object.fromEntries(places.map((place) => [place, join(outDir, basename(place))]));
-        const digests = (): Readonly<Record<string, Digest>> | undefined => {
-          const known = places.flatMap((place) => {
-            const digest = first.outputs.get(basename(place));
-            return digest === undefined ? [] : [[place, digest] as const];
-          });
-          return known.length === places.length ? Object.fromEntries(known) : undefined;
-        };
-        start(files, { ...other, unstored }, digests);
-      }
+    const waiting: { readonly inputs: Waiting; readonly begun: Begun }[] = [];
+    const finished = async (outDir: string): Promise<void> => {
+      const wanted = waiting.filter(({ inputs }) => !this.#asked.has(inputs.label));
+      for (const { inputs } of wanted) inputs.release(outDir);
+      // Storing a library would delay these commands. If all processors are busy, it is stored when one of them ends.
+      if (wanted.length > jobs) await Promise.race(wanted.map(({ begun }) => begun.ended));
+      else if (wanted.length > 0) await setTimeout(releaseMs);
     };
     const first = start(unit.files, { ...action, finished });
     await first.started; // loading modules blocks this process, and should not delay the command
+    const others = this.#known.flatMap(({ hash, files }) => {
+      const other = hash === unit.hash ? undefined : startable({ hash, files });
+      return other?.tracer !== undefined && links(other, unit.hash) ? [{ hash, files, action: other }] : [];
+    });
+    // The others wait for units that have to be compiled before them. One more than may run is prepared.
+    const next = others.filter((one) => !others.some(({ hash }) => dependsOn(one.action, hash)));
+    for (const { files, action: other } of next.slice(0, jobs + 1)) {
+      const inputs = new Waiting(other.label, outputsIn(other, unit.hash));
+      waiting.push({ inputs, begun: start(files, { ...other, awaited: inputs }, () => inputs.digests(first.outputs)) });
+    }
   }
 
   /** Passes on the opened folder of the cache, if it is the one of `dir`. The caller closes it. */
@@ -234,8 +265,8 @@ export class HeadStart {
   async #stop(): Promise<void> {
     const shared = this.#shared;
     this.#shared = undefined;
-    // the end of one may start others
-    for (let one = this.#started.pop(); one !== undefined; one = this.#started.pop()) await one.begun.stop();
+    // All at once, because one may wait for the end of another. The end of one may start others.
+    while (this.#started.length > 0) await Promise.all(this.#started.splice(0).map(({ begun }) => begun.stop()));
     (await shared?.jobserver.catch(() => undefined))?.close();
   }
 }
@@ -243,6 +274,14 @@ export class HeadStart {
 /** Returns the places of a unit's outputs among the inputs of an action. Their names contain the unit's hash. */
 function outputsIn({ record }: Action, hash: string): readonly string[] {
   return Object.keys(record.inputs).filter((place) => basename(place).includes(`-${hash}.`));
+}
+
+/** Time in which released commands start, in ms. */
+const releaseMs = 15;
+
+/** Whether an action needs a finished library of the unit, and not only its metadata, which exists earlier. */
+function links(action: Action, hash: string): boolean {
+  return outputsIn(action, hash).some((place) => place.endsWith('.rlib'));
 }
 
 function dependsOn(action: Action, hash: string): boolean {

@@ -11,6 +11,7 @@ import type { Tracer } from '../../actions/sandbox/tracer.ts';
 import type { Cache } from '../../cache/cache.ts';
 import { folderOf } from '../../cache/checkouts.ts';
 import type { Checkout } from '../../cache/checkouts.ts';
+import type { Digest } from '../../core/digest.ts';
 import type { Context } from '../../core/events.ts';
 import type { UnitWatch } from '../compiled.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
@@ -93,6 +94,13 @@ export class UnitRunner {
     this.#context.report({ kind: 'unit-failed', unit: unit.label });
     this.#options.watchUnits?.failed(unit, made.stderr);
     throw failure(unit, made, showing);
+  }
+
+  /** Prepares a copy of an output (`ContentStore.prepare`) as soon as no command needs the processor. */
+  prepare(digest: Digest): void {
+    const { content } = this.#options.cache;
+    // An error here has no consequence: the file is copied later.
+    this.#jobserver?.then((jobserver) => jobserver.hold(() => content.prepare(digest))).catch(() => undefined);
   }
 
   /** The results of units that have run, by the hashes of the units. */

@@ -107,7 +107,7 @@ class Puppets {
     const cache: Partial<Cache> = {};
     return {
       plan: { units, roots: [{ project: {} as Project, units: units.map((_, node) => node) }] },
-      cache: { records: async () => none, content: { prepare: () => undefined }, catchUp: () => undefined },
+      cache: { records: async () => none, catchUp: () => undefined },
       deep: { ofPlan: async () => [], lookUp: async () => undefined, remember: async () => tool as DeepKey },
       actions: {
         lookUp: async (job) => {
@@ -118,6 +118,7 @@ class Puppets {
         explain: async () => [],
       },
       runner: {
+        prepare: () => undefined,
         run: async ({ job }) => {
           this.started.push(nameOf(job));
           await this.#gate(`run ${nameOf(job)}`).promise;

@@ -12,7 +12,6 @@ import { Coalescer, walk } from '../../actions/walk.ts';
 import type { Free } from '../../actions/walk.ts';
 import type { ActionCache, Done, Job } from '../../actions/lookup.ts';
 import type { Cache } from '../../cache/cache.ts';
-import type { ContentStore } from '../../cache/content-store.ts';
 import type { Records } from '../../cache/records.ts';
 import { digestBytes } from '../../core/digest.ts';
 import type { Json } from '../../core/digest.ts';
@@ -31,10 +30,10 @@ import { parseDirectives, scriptRefusal } from '../unit/directives.ts';
 /** The parts with which the units of a plan are looked up and run. */
 export interface UnitBuild {
   readonly plan: Plan;
-  readonly cache: Pick<Cache, 'records' | 'catchUp'> & { readonly content: Pick<ContentStore, 'prepare'> };
+  readonly cache: Pick<Cache, 'records' | 'catchUp'>;
   readonly deep: DeepKeys;
   readonly actions: Pick<ActionCache, 'lookUp' | 'explain'>;
-  readonly runner: Pick<UnitRunner, 'run'>;
+  readonly runner: Pick<UnitRunner, 'run' | 'prepare'>;
   readonly reports: UnitReports;
   readonly tools: (unit: PlannedUnit) => Promise<Tools>;
   /** Returns the job of a unit. All its dependencies, or their metadata, are in `built`. */
@@ -213,7 +212,7 @@ class UnitWalk {
     const { result, stored } = await this.#build.runner.run({ unit, job: missed.job, metadataReady, ending });
     const done = this.#done(node, result);
     // Its files are published when all units are done.
-    if (this.#roots.has(node)) for (const { digest } of filesOfResult(result)) this.#build.cache.content.prepare(digest);
+    if (this.#roots.has(node)) for (const { digest } of filesOfResult(result)) this.#build.runner.prepare(digest);
     const keep = async (): Promise<void> => {
       try {
         const { key, files } = await stored;
