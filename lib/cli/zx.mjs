@@ -3,13 +3,15 @@
 // runs a task without zx's command line, whose modules take longer to load than most tasks take. Other
 // scripts and options are passed on to zx. This file is plain JavaScript, because the first TypeScript that
 // Node reads without a compile cache loads the type stripper, which takes 30 ms. It runs on Node 18 too.
-import { realpathSync } from 'node:fs';
 import module from 'node:module';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const require = module.createRequire(import.meta.url);
+// An import of node:fs would also load all streams.
+const { accessSync, constants, existsSync, readFileSync, realpathSync, statSync } = require('node:fs');
+const { dirname, join, relative, resolve } = require('node:path');
+const { fileURLToPath, pathToFileURL } = require('node:url');
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-const require = module.createRequire(import.meta.url);
 /** The names that zx puts on the global object. The test compares them with the installed zx. */
 const globals = `$ Fail ProcessOutput ProcessPromise VERSION YAML argv bus cd chalk defaults dotenv echo expBackoff fetch fs
   glob globby kill log minimist nothrow os parseArgv path ps question quiet quote quotePowerShell resolveDefaults retry sleep
@@ -43,11 +45,35 @@ function runTask() {
   Object.assign(globalThis, { __filename: path, __dirname: dirname(path), require: module.createRequire(path) });
   defineGlobals();
   // Without await, so that a promise that never settles ends the process as under zx.
-  import(pathToFileURL(path).href).catch((error) => {
+  import(pathToFileURL(bundleOf(realpathSync(path)) ?? path).href).catch((error) => {
     if (error instanceof require('zx/core').ProcessOutput) console.error('Error:', error.message);
     else console.error(error);
     process.exitCode = 1;
   });
+}
+
+/**
+ * Returns the bundle of a task (bundle.ts), if its sources are still those from which it was made. Otherwise a new one
+ * is made when the task has succeeded.
+ */
+function bundleOf(path) {
+  const folder = join(root, 'node_modules/.cache/bundle');
+  try {
+    const { file, sources } = JSON.parse(readFileSync(join(folder, `${relative(root, path).replaceAll('/', '-').slice(0, -3)}.json`), 'utf8'));
+    if (sources.every(isUnchanged) && existsSync(join(folder, file))) return join(folder, file);
+    accessSync(folder, constants.W_OK);
+    process.on('exit', (code) => {
+      if (code === 0) require('node:child_process').spawnSync(process.execPath, [join(root, 'lib/cli/bundle.ts')], { stdio: 'ignore' });
+    });
+  } catch {
+    // it has no bundle
+  }
+  return undefined;
+}
+
+function isUnchanged([name, stamp]) {
+  const stats = statSync(join(root, name), { throwIfNoEntry: false });
+  return stats !== undefined && `${stats.size} ${stats.ctimeMs} ${stats.ino}` === stamp;
 }
 
 /** Defines zx's globals. zx is loaded when the first one is read, or when a module imports zx. */
