@@ -56,7 +56,6 @@ function sources(parts: readonly string[], stamps: Map<string, string>): Plugin 
   return {
     name: 'sources',
     setup({ onLoad, onResolve }) {
-      // An import would load these modules at once, and also what their rarely used exports need.
       onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'node' }));
       onLoad({ filter: /^node:/, namespace: 'node' }, ({ path }) => ({
         contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
@@ -68,13 +67,24 @@ function sources(parts: readonly string[], stamps: Map<string, string>): Plugin 
         const text = await readFile(path, 'utf8');
         const own = name === 'lib/cli/optional-parts.ts' ? await withParts(text, parts) : text;
         // Modules find files next to them, in the folder of the source.
-        const contents = own
+        const contents = withBuiltins(own)
           .replaceAll('import.meta.dirname', `(bundleRoot + ${JSON.stringify(`/${dirname(name)}`)})`)
           .replaceAll('import.meta.url', `new URL(${JSON.stringify(`../../../${name}`)}, import.meta.url).href`);
         return { contents, loader: 'ts' };
       });
     },
   };
+}
+
+/**
+ * Returns the text with its imports of Node's modules as constants. As imports, all of them would be loaded at once, with
+ * what their rarely used exports need. Imports of other forms, and those of packages, go through a module of their own.
+ */
+function withBuiltins(text: string): string {
+  return text.replaceAll(/^import \{([^}]*)\} from '(node:[^']+)';$/gm, (_all, list: string, from: string) => {
+    const names = list.split(',').flatMap((name) => (/^\s*(?:type\s.*)?$/.test(name) ? [] : [name.replace(' as ', ': ')]));
+    return `const {${names.join(',')} } = process.getBuiltinModule('${from}');`;
+  });
 }
 
 /** Returns the text of optional-parts.ts, with the import of these parts by name instead of by path. */
