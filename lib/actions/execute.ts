@@ -17,12 +17,11 @@ import {
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Action, ActionResult, AwaitedInputs } from './action.ts';
-import { copyState, incrementalFolder, keepState } from './stage.ts';
 import { collectOutputs, filesWithLinks, onlyFiles, watchEarly, withoutAnnouncements } from './output-folder.ts';
 import { isBelow, root } from './place.ts';
 import { bubblewrapArgv, outsideEnv, remapArgs, toHostPaths, toPlaces } from './sandbox/sandbox.ts';
 import type { Bubblewrap, Sandbox, View } from './sandbox/sandbox.ts';
-import { shadowFolders, stageAwaited, stageInputs } from './stage.ts';
+import { copyState, incrementalFolder, keepState, shadowFolders, stageAwaited, stageInputs, takeStateBefore } from './stage.ts';
 import { libraryMounts, libraryPlaces, runTraced, tracedArgv, tracerPlace } from './sandbox/tracer.ts';
 import type { Trace } from './sandbox/tracer.ts';
 import type { Violation } from './sandbox/witness.ts';
@@ -73,7 +72,10 @@ export async function execute(action: Action, sandbox: Sandbox, cache: CacheFold
     const env = { ...action.record.env, ...action.ambientEnv };
     const outDir = view.writable[action.record.outputDir] ?? stage;
     const state = join(outDir, incrementalFolder);
-    if (action.incremental !== undefined) copyState(action.incremental, state);
+    if (action.incremental !== undefined) {
+      copyState(action.incremental, state);
+      if (takeStateBefore(action.incremental, `${stage}-state`)) cache.discard(`${stage}-state`);
+    }
     const early = action.record.kind === 'rustc' ? watchEarly(action.early, outDir, cache) : undefined;
     const options = {
       cwd: stage,
@@ -97,7 +99,7 @@ export async function execute(action: Action, sandbox: Sandbox, cache: CacheFold
       }
       return { ok: false, stdout: output.stdout, stderr: output.stderr, exitCode: output.exitCode, ...(trace ? { trace } : {}) };
     }
-    if (action.incremental !== undefined) keepState(state, action.incremental, join(stage, 'incremental-before'));
+    if (action.incremental !== undefined) keepState(state, action.incremental);
     if (action.record.kind === 'rustc') shadows.moveWritten(outDir);
     const shared = action.incremental === undefined ? new Set<string>() : filesWithLinks(outDir);
     const bare = sandbox.kind === 'none';

@@ -53,7 +53,7 @@ test('without a kept state the copy is an empty folder, and a link in its place 
     await symlink('private', join(dir, 'linked'));
     copyState(join(dir, 'linked'), join(dir, 'two'));
     assert.equal([await readdir(join(dir, 'one')), await readdir(join(dir, 'two'))], [[], []]);
-    keepState(join(dir, 'linked'), join(dir, 'kept'), join(dir, 'spare'));
+    keepState(join(dir, 'linked'), join(dir, 'kept'));
     assert.not.ok((await readdir(dir)).includes('kept'));
   }));
 
@@ -83,8 +83,12 @@ test('a run that succeeds keeps its state for the next run; one that fails leave
       assert.is(await state(), '1\n');
       assert.equal(await ran(next), []);
       assert.is(await state(), '2\n');
+      const folders = async (): Promise<readonly string[]> =>
+        (await readdir(join(incremental, '..'))).filter((name) => name.startsWith('kept')).sort();
+      assert.equal(await folders(), ['kept', 'kept.before']);
       assert.equal(await ran('rm -r $OUT/incremental'), []);
       assert.is(await state(), '2\n');
+      assert.equal(await folders(), ['kept'], 'a run removes what the last one has replaced');
       scratch.cache.tidy();
       assert.equal(
         (await readdir(scratch.cache.tmpDir)).filter((name) => name !== 'tick'),

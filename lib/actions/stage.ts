@@ -252,16 +252,34 @@ function byTime(a: string, b: string): number {
   return a.indexOf('-', 2) - b.indexOf('-', 2) || byCodeUnit(a, b);
 }
 
-/** Replaces the kept state by that of a run. `spare` is an unused path for the state that was there before. */
-export function keepState(from: string, kept: string, spare: string): void {
+/**
+ * Replaces the kept state by that of a run. The state that was there before stays next to it: to remove its hundreds
+ * of files takes some ms, for which the user would wait. The next run removes it while its compiler runs.
+ */
+export function keepState(from: string, kept: string): void {
   if (!isRealFolder(from)) return;
   mkdirSync(dirname(kept), { recursive: true });
   try {
-    if (lstatSync(kept, { throwIfNoEntry: false })) renameSync(kept, spare);
+    removeTree(stateBefore(kept));
+    if (lstatSync(kept, { throwIfNoEntry: false })) renameSync(kept, stateBefore(kept));
     renameSync(from, kept);
   } catch {
     // another run has just replaced it
   }
+}
+
+/** Moves the state that a run has replaced to `to`. Returns whether there was one. */
+export function takeStateBefore(kept: string, to: string): boolean {
+  try {
+    renameSync(stateBefore(kept), to);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function stateBefore(kept: string): string {
+  return `${kept}.before`;
 }
 
 /** A link is not followed: third-party code may have created it. */

@@ -1,6 +1,6 @@
 // Compiles projects. If nothing that an earlier build read has changed, its stored answer is used. Otherwise
 // the projects are built.
-import { realpath } from 'node:fs/promises';
+import { realpathSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { DamagedBlob } from '../cache/content-store.ts';
 import type { Cache } from '../cache/cache.ts';
@@ -51,7 +51,12 @@ export async function compile(asked: readonly Project[], options: CompileOptions
  * folder and the paths in it belong to its real path, as with cargo.
  */
 async function atRealPath(project: Project): Promise<Project> {
-  return { ...project, dir: (await absentAsUndefined(realpath(project.dir))) ?? project.dir };
+  return { ...project, dir: (await absentAsUndefined(realPath(project.dir))) ?? project.dir };
+}
+
+/** At once: a call by another thread takes some ms while a compiler starts. */
+async function realPath(dir: string): Promise<string> {
+  return realpathSync(dir);
 }
 
 /** Returns the result of a build with nothing new. */
