@@ -4,9 +4,8 @@
 import { build } from 'esbuild';
 import type { Plugin } from 'esbuild';
 import { realpathSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { digestBytes } from '../core/digest.ts';
 
 /**
  * The tasks that have a bundle, with their optional parts. These are in the bundle too: modules of the sources would
@@ -16,7 +15,6 @@ const bundled = { 'tasks/crates.ts': ['cargo-messages', 'sysroots', 'tests'] } a
 
 const root = realpathSync(join(import.meta.dirname, '../..'));
 const folder = join(root, 'node_modules/.cache/bundle');
-const minuteMs = 60_000;
 
 for (const [task, parts] of Object.entries(bundled)) await bundle(task, parts);
 
@@ -36,19 +34,11 @@ async function bundle(task: string, parts: readonly string[]): Promise<void> {
     write: false,
     logLevel: 'error',
   });
-  const text = outputFiles[0]?.text ?? '';
   const name = task.replaceAll('/', '-').replace(/\.ts$/, '');
-  const file = `${name}-${digestBytes(text).slice(0, 16)}.mjs`;
   await mkdir(folder, { recursive: true });
-  await put(file, text);
-  await put(`${name}.json`, JSON.stringify({ file, sources: [...stamps] }));
-  const { mtimeMs } = await stat(join(folder, file));
-  for (const other of await readdir(folder)) {
-    if (!other.startsWith(name) || other === file || other === `${name}.json`) continue;
-    // A process that has just read the list of before may still load it.
-    const about = await stat(join(folder, other)).catch(() => undefined);
-    if (about && mtimeMs - about.mtimeMs > minuteMs) await rm(join(folder, other), { force: true });
-  }
+  // A process that has read the list of before may load this bundle. That is right too: its sources are newer.
+  await put(`${name}.mjs`, outputFiles[0]?.text ?? '');
+  await put(`${name}.json`, JSON.stringify([...stamps]));
 }
 
 /** Reads the sources, and those of packages. Their stamps are taken before, so that a change while they are read is noticed. */

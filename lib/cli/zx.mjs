@@ -59,8 +59,9 @@ function runTask() {
 function bundleOf(path) {
   const folder = join(root, 'node_modules/.cache/bundle');
   try {
-    const { file, sources } = JSON.parse(readFileSync(join(folder, `${relative(root, path).replaceAll('/', '-').slice(0, -3)}.json`), 'utf8'));
-    if (sources.every(isUnchanged) && existsSync(join(folder, file))) return join(folder, file);
+    const bundle = join(folder, relative(root, path).replaceAll('/', '-').slice(0, -3));
+    const sources = JSON.parse(readFileSync(`${bundle}.json`, 'utf8'));
+    if (sources.every(isUnchanged) && existsSync(`${bundle}.mjs`)) return `${bundle}.mjs`;
     accessSync(folder, constants.W_OK);
     process.on('exit', (code) => {
       if (code === 0) require('node:child_process').spawnSync(process.execPath, [join(root, 'lib/cli/bundle.ts')], { stdio: 'ignore' });
