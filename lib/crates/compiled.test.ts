@@ -111,4 +111,18 @@ test('a missing or damaged blob is not written partially', async () => {
   });
 });
 
+test('a missing blob is an error of the caller, also while other files are still being written', async () => {
+  await withScratch(async (scratch) => {
+    const { outputs } = await compiled(scratch, ['first', 'written/a', 'libb.a', 'written/c/d']);
+    for (const missing of outputs.keys()) {
+      const changed = [...outputs].map(
+        ([name, output]) => [name, name === missing ? { ...output, digest: digestBytes('never') } : output] as const,
+      );
+      const files = { project, outputs: new Map(changed) };
+      const error: unknown = await publish(files, join(scratch.folder, 'out'), scratch.cache).catch((reason: unknown) => reason);
+      assert.instance(error, DamagedBlob);
+    }
+  });
+});
+
 test.run();

@@ -169,7 +169,9 @@ export async function publish(
       const path = join(outDir, pathOf(name, output.role));
       await makeFolder(dirname(path));
       if (output.role === 'written') await markMade(name, outDir);
-      writing.push(copying(() => materialize(output, path, cache)));
+      const written = copying(() => materialize(output, path, cache));
+      written.catch(() => undefined); // thrown below, when everything was started
+      writing.push(written);
       if (isProgram(name, output)) bins[name.replace(/\.(efi|exe)$/, '')] = path;
     }
     await Promise.all(writing);

@@ -189,7 +189,11 @@ afterBuild('after a compilation its dependents begin with its outputs, and are u
 });
 
 afterBuild('a dependent that the build has already run does not begin', async (scratch) => {
-  const [library, user] = await libraryAndUser(scratch, 'cp $WORK/a.rs $OUT/liba-a.rs.rlib', digestBytes('a.rs before'));
+  const [library, user] = await libraryAndUser(
+    scratch,
+    'until [ -e $WORK/asked ]; do sleep 0.01; done; cp $WORK/a.rs $OUT/liba-a.rs.rlib',
+    digestBytes('a.rs before'),
+  );
   await remember(scratch, { 'a.rs': library, 'b.rs': user });
   await scratch.write('a.rs', 'edited');
   const headStart = await begin(scratch);
@@ -197,6 +201,7 @@ afterBuild('a dependent that the build has already run does not begin', async (s
   const ambientMounts = { [jobserverPlace]: jobserverPath(folder?.tmpDir ?? '/nowhere') };
   const [, after] = await libraryAndUser(scratch, '', digestBytes('edited'));
   assert.is(await headStart.take({ ...after, ambientMounts }, sandbox, never), undefined);
+  await scratch.write('asked', '');
   assert.ok((await headStart.take({ ...library, ambientMounts }, sandbox, never))?.ok);
   assert.is(await headStart.take({ ...after, ambientMounts }, sandbox, never), undefined);
   await headStart.close();
