@@ -166,6 +166,24 @@ test("a sealed command cannot connect to a server of the host by a socket in the
   });
 });
 
+test('a command that waits starts when it is released, and not before; at the end of the pipe nothing starts', async () => {
+  await withScratch(async (scratch) => {
+    const { program } = await tracerOf(scratch);
+    const argv = tracedArgv(program, ['/bin/sh', '-c', 'echo ran >started'], ['ends', 'waits', ...everyday]);
+    const options = { cwd: scratch.folder, env: {}, timeoutMs: 300 };
+    const never = new Promise<void>(() => {});
+    const waiting = await runTraced(argv, scratch.cache.tmpDir, { ...options, released: never });
+    assert.equal([waiting.timedOut, await readdir(scratch.folder)], [true, []]);
+    const released = await runTraced(argv, scratch.cache.tmpDir, { ...options, timeoutMs: 60_000, released: Promise.resolve() });
+    assert.equal([released.exitCode, await readdir(scratch.folder)], [0, ['started']]);
+    const closed = await run(
+      ['/bin/sh', '-c', '"$@" 3>log 4</dev/null', 'sh', program, '3', 'ends', 'waits', '--', '/bin/touch', 'no'],
+      options,
+    );
+    assert.equal([closed.exitCode, (await readdir(scratch.folder)).includes('no')], [125, false]);
+  });
+});
+
 test('no access is lost when many processes and threads run concurrently', async () => {
   await withScratch(async (scratch) => {
     await mkdir(join(scratch.folder, 'files'));
