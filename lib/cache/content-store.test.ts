@@ -167,9 +167,11 @@ test('a lent blob is dropped when its file was written to, and stays when the fi
     };
     for (const [letter, change] of Object.entries(changes)) {
       const { digest, path } = await lent(scratch, letter);
+      assert.ok(await scratch.cache.content.holds(digest));
       await change(path);
-      const { content } = await scratch.reopen();
       const isWhole = !'ab'.includes(letter);
+      assert.is(await scratch.cache.content.holds(digest), isWhole, `${letter}, the process that has lent it`);
+      const { content } = await scratch.reopen();
       assert.equal([await content.holds(digest), await content.has(digest)], [isWhole, isWhole], letter);
       assert.is((await content.read(digest))?.toString(), isWhole ? letter.repeat(1 << 20) : undefined);
       assert.is(letter === 'e' && (await stat(path)).mtimeMs, letter === 'e' && 1000);

@@ -98,8 +98,9 @@ class FolderStore implements ContentStore {
   #doubtful = false;
   /** Blobs that this process stored. */
   readonly #stored = new Set<Digest>();
-  /** Blobs that may be lent. */
+  /** Blobs that may be lent, and those that this process has lent. */
   readonly #lendable = new Set<Digest>();
+  readonly #lent = new Set<Digest>();
   /** Prepared copies of blobs, the oldest first. */
   readonly #spares = new Map<Digest, string>();
   /** Copies that are being made, or were. */
@@ -166,6 +167,7 @@ class FolderStore implements ContentStore {
   }
 
   holds(digest: Digest): Promise<boolean> {
+    if (this.#lent.has(digest)) return this.#verify(digest); // it can be written to at any time
     const known =
       this.#verified.get(digest) ??
       this.#verify(digest).then((whole) => {
@@ -226,6 +228,7 @@ class FolderStore implements ContentStore {
     try {
       rmSync(partial, { force: true }); // of a killed process
       linkSync(this.#place(digest), partial);
+      this.#lent.add(digest);
       chmodSync(partial, mode);
       const { ctime } = statSync(partial);
       utimesSync(partial, ctime, ctime);
